@@ -281,6 +281,9 @@ struct wire_forked {
         int32_t error; /* 0, or a negative errno and no descriptor */
 };
 
+/* DEPLOY has no body: the configuration child (wazo-supervisord --emit) sends the plan (config/plan.h) and the
+ * descriptions, both sealed, in this order. */
+
 struct wire_message_info {
         const char *name;
         unsigned direction;
