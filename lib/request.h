@@ -45,9 +45,11 @@ struct request {
         struct request_pair query[REQUEST_PAIRS_MAX];   /* decoded, in the client's order */
         size_t n_query;
 
-        const void *body; /* inline, or NULL when it is in body_fd; its end is not a NUL */
+        const void *body; /* in memory, or NULL when it is in body_fd or there is none; its end is not a NUL */
         size_t body_size;
-        int body_fd;      /* sealed memory file, or -1; owned by whoever received the message */
+        int body_fd;      /* sealed memory file, or -1; owned by whoever received the message. Not to be read when body
+                           * is set: then it holds more than the body */
+        void *storage;    /* request_decode()'s own, of a request too large for its packet */
 };
 
 struct reply {
@@ -66,7 +68,11 @@ void reply_done(struct reply *r);
 
 /* Packs all but the body when it is in body_fd. */
 int request_encode(const struct request *r, struct pack *p) _must_check_;
-/* *ret borrows from @data, but for ret->tenants, which request_done() frees. -EBADMSG on anything malformed. */
+/* For a request that is larger than a packet even without its body (hundreds of tenants, a long query): the packet in @p, and
+ * in @tail what is to be appended to the body in the memory file that goes with it. */
+int request_encode_split(const struct request *r, struct pack *p, struct pack *tail) _must_check_;
+/* *ret borrows from @data, but for what request_done() frees. @body_fd: what came with the message, or -1; it stays the
+ * caller's. -EBADMSG on anything malformed. */
 int request_decode(const void *data, size_t size, int body_fd, struct request *ret) _must_check_;
 void request_done(struct request *r);
 
