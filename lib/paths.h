@@ -8,7 +8,7 @@
 
 struct paths {
         char supervisord[512];   /* the program wazo-supervisord */
-        char libexec[512];       /* wazo-gateway, wazo-control, wazo-host, wazo-migrate, wazo-plugin-describe */
+        char libexec[512];       /* our programs that nobody calls by hand: see paths_program() */
         char plugins[512];       /* PLUGINS/<service>/<plugin>.so and .json; in a build folder PLUGINS/<plugin>/<plugin>.so */
         char drivers[512];       /* db-sqlite.so */
         char services[512];      /* shipped manifests: <service>.yml */
@@ -22,3 +22,6 @@ struct paths {
  * prefix is what stands before the program's own sbin/, bin/ or libexec/wazo-suite/. -ENOENT when neither fits.
  */
 int paths_find(struct paths *ret) _must_check_;
+
+/* The path of wazo-gateway, wazo-control, wazo-host, wazo-migrate or wazo-plugin-describe. -ENOENT for any other name. */
+int paths_program(const struct paths *paths, const char *name, char *ret, size_t size) _must_check_;

@@ -17,7 +17,12 @@
 #include <unistd.h>
 
 #define _cleanup_(f) __attribute__((__cleanup__(f)))
-#define _must_check_ __attribute__((__warn_unused_result__))
+/* Only clang lets a result be ignored on purpose, by a cast to void; its builds are the ones that enforce this. */
+#ifdef __clang__
+#  define _must_check_ __attribute__((__warn_unused_result__))
+#else
+#  define _must_check_
+#endif
 #define _printf_(a, b) __attribute__((__format__(__printf__, a, b)))
 #define _noreturn_ __attribute__((__noreturn__))
 #define _unused_ __attribute__((__unused__))
