@@ -61,8 +61,8 @@ struct plan_worker {
         uint64_t files_max, processes_max; /* 0: none */
         uint32_t core_mib;
         struct plan_timing timing;
-        const char *argv[PLAN_ARGS_MAX + 1]; /* exec: the command, absolute path first */
-        const char *requires[PLAN_REQUIRES_MAX + 1]; /* names of workers that must be ready or done before */
+        const char *argv[PLAN_ARGS_MAX + 1]; /* every kind's program, absolute path first; for exec with its arguments */
+        const char *requires[PLAN_REQUIRES_MAX + 1]; /* names of workers before it in the plan that must be ready or done */
         const uint8_t *slice; /* JSON text */
         size_t slice_size;
         const uint8_t *inputs; /* the packed entry itself, as compared on reload */
@@ -81,7 +81,7 @@ struct plan {
         size_t n_workers;
 };
 
-/* Packs @plan; the order and every field of the structures above. */
+/* Packs @plan, without the workers' inputs, which are the packed entries. -E2BIG when it is over a limit of this header. */
 int plan_encode(const struct plan *plan, struct pack *p) _must_check_;
 
 /*
