@@ -214,9 +214,10 @@ struct wire_want {
         uint32_t slot;
 };
 
-/* A gateway waited past a request's attempt deadline: this generation owes too long. */
+/* A gateway has given this generation up: it is to be aborted, and another started. */
 struct wire_stalled {
         uint32_t slot, generation;
+        uint32_t cause; /* WIRE_CAUSE_DEADLINE: it owes an answer past the attempt's deadline; WIRE_CAUSE_PROTOCOL: it sent garbage */
 };
 
 /* What was at the gateway's hands when a worker's channel ended: for the crash record. */
