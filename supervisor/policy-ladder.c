@@ -2,6 +2,7 @@
 #include "supervisor/policy-internal.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 void policy_spawn(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {
         *process = (struct policy_process) {
