@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "workers/gateway/headers.h"
+
+#include <strings.h>
+
+static const char *const names[HEADER_MAX] = {
+        [HEADER_ACCEPT] = "Accept",
+        [HEADER_CONTENT_LENGTH] = "Content-Length",
+        [HEADER_CONTENT_TYPE] = "Content-Type",
+        [HEADER_EXPECT] = "Expect",
+        [HEADER_FORWARDED] = "Forwarded",
+        [HEADER_HOST] = "Host",
+        [HEADER_IDEMPOTENCY_KEY] = "Idempotency-Key",
+        [HEADER_ORIGIN] = "Origin",
+        [HEADER_REQUEST_HEADERS] = "Access-Control-Request-Headers",
+        [HEADER_REQUEST_METHOD] = "Access-Control-Request-Method",
+        [HEADER_TENANT] = "Wazo-Tenant",
+        [HEADER_TOKEN] = "X-Auth-Token",
+        [HEADER_TRACEPARENT] = "traceparent",
+        [HEADER_TRANSFER_ENCODING] = "Transfer-Encoding",
+        [HEADER_FORWARDED_FOR] = "X-Forwarded-For",
+        [HEADER_FORWARDED_HOST] = "X-Forwarded-Host",
+        [HEADER_FORWARDED_PROTO] = "X-Forwarded-Proto",
+        [HEADER_REAL_IP] = "X-Real-IP",
+        [HEADER_SCRIPT_NAME] = "X-Script-Name",
+};
+
+static bool is_token(const char *s, size_t size) {
+        for (size_t i = 0; i < size; i++) {
+                char c = s[i];
+
+                if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("!#$%&'*+-.^_`|~", c))))
+                        return false;
+        }
+        return size > 0;
+}
+
+static bool is_value(const char *s, size_t size) {
+        for (size_t i = 0; i < size; i++) {
+                unsigned char c = (unsigned char) s[i];
+
+                if ((c < ' ' && c != '\t') || c == 0x7f)
+                        return false;
+        }
+        return true;
+}
+
+void headers_add(struct headers *h, const char *name, size_t name_size, const char *value, size_t value_size) {
+        if (!value)
+                value_size = 0;
+        if (!is_token(name, name_size) || !is_value(value, value_size))
+                h->malformed = true;
+        for (enum header i = 0; i < HEADER_MAX; i++) {
+                /* Comparing the last character first spares most of the calls. */
+                size_t size = strlen(names[i]);
+
+                if (size != name_size || (names[i][size - 1] | 0x20) != (name[size - 1] | 0x20) || strcasecmp(names[i], name) != 0)
+                        continue;
+                if (h->counts[i]++ == 0)
+                        h->values[i] = value;
+                if (h->counts[i] == 0)
+                        h->counts[i] = UINT8_MAX;
+                return;
+        }
+}
+
+const char *headers_refuse(const struct headers *h, bool http_1_1) {
+        const char *length = h->values[HEADER_CONTENT_LENGTH];
+        size_t digits = length ? strspn(length, "0123456789") : 0;
+
+        if (h->malformed)
+                return "malformed header";
+        if (h->counts[HEADER_CONTENT_LENGTH] > 1)
+                return "several Content-Length";
+        if (length && (digits == 0 || digits > 18 || length[digits]))
+                return "malformed Content-Length";
+        if (h->counts[HEADER_TRANSFER_ENCODING] > 0) {
+                if (length)
+                        return "Content-Length with Transfer-Encoding";
+                if (h->counts[HEADER_TRANSFER_ENCODING] > 1 || !http_1_1 ||
+                    strcasecmp(h->values[HEADER_TRANSFER_ENCODING], "chunked") != 0)
+                        return "unsupported Transfer-Encoding";
+        }
+        if (h->counts[HEADER_HOST] > 1)
+                return "several Host";
+        if (h->counts[HEADER_HOST] == 0 && http_1_1)
+                return "no Host";
+        return NULL;
+}
