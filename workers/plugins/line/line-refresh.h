@@ -41,3 +41,7 @@ int line_refresh_typeval(struct wazo_context *ctx, int64_t extension_id) WAZO_MU
 /* Takes the user out of the queues and groups that ring him by this line: before or after user_line's row goes, while the
  * line still has its name. */
 int line_leave_queues(struct wazo_context *ctx, int64_t line_id, int64_t user_id) WAZO_MUST_CHECK;
+
+/* Stores a caller id that was chosen for the line: on its SIP endpoint's option, or its SCCP endpoint; a NULL number is none. @line:
+ * as loaded. */
+int line_store_caller_id(struct wazo_context *ctx, const json_t *line, const char *name, const char *number) WAZO_MUST_CHECK;
