@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "workers/control/access.h"
+
+#include <grp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+/* More groups than this nobody is in. */
+#define GROUPS_MAX 1024
+#define GROUP_TEXT_MAX (64U * 1024)
+
+static gid_t find_group(const char *name) {
+        _cleanup_free_ char *text = malloc(GROUP_TEXT_MAX);
+        struct group group, *found = NULL;
+
+        if (!name[0] || !text || getgrnam_r(name, &group, text, GROUP_TEXT_MAX, &found) != 0 || !found)
+                return (gid_t) -1;
+        return found->gr_gid;
+}
+
+int access_rules_init(struct access_rules *rules, const char *group, bool owner_commands, int listener) {
+        struct stat st;
+
+        if (fstat(listener, &st) < 0)
+                return -errno;
+        *rules = (struct access_rules) {
+                .own_uid = geteuid(), .socket_owner = st.st_uid, .group = find_group(group), .owner_commands = owner_commands,
+        };
+        return 0;
+}
+
+enum access access_decide(const struct access_rules *rules, uid_t uid, const gid_t *groups, size_t n_groups) {
+        if (uid == 0)
+                return ACCESS_COMMAND;
+        for (size_t i = 0; i < n_groups && rules->group != (gid_t) -1; i++)
+                if (groups[i] == rules->group)
+                        return ACCESS_COMMAND;
+        if (rules->owner_commands && uid == rules->socket_owner && uid == rules->own_uid)
+                return ACCESS_COMMAND;
+        return uid == rules->own_uid ? ACCESS_READ : ACCESS_NONE;
+}
+
+enum access access_of_peer(const struct access_rules *rules, int fd) {
+        gid_t groups[GROUPS_MAX + 1];
+        socklen_t size = sizeof(struct ucred);
+        struct ucred peer;
+        size_t n = 0;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || size != sizeof(peer) || peer.pid <= 0)
+                return ACCESS_NONE;
+        groups[n++] = peer.gid;
+        size = (socklen_t) (GROUPS_MAX * sizeof(gid_t));
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups + 1, &size) >= 0)
+                n += size / sizeof(gid_t);
+        return access_decide(rules, peer.uid, groups, n);
+}

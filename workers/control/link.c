@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The line to the supervisor: its feed, its deaths and its answers come in; commands and pongs go out.
+ */
+#include <sys/epoll.h>
+
+#include "lib/memfd.h"
+#include "workers/control/control.h"
+
+/* Of a reload's findings. */
+#define LINES_MAX (1024U * 1024)
+/* Messages before clients have their turn. */
+#define MESSAGES_AT_ONCE 64
+
+static int send_up(struct control *c, enum wire_type type, uint64_t id, const void *body, size_t size) {
+        int r;
+
+        r = channel_queue_send(&c->queue, c->worker.channel, type, id, body, size, NULL, 0);
+        if (r > 0)
+                r = sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
+        return r;
+}
+
+int control_send_command(void *userdata, uint64_t id, const struct wire_command *command) {
+        struct control *c = userdata;
+
+        return c->draining ? -EAGAIN : send_up(c, WIRE_COMMAND, id, command, sizeof(*command));
+}
+
+/* Also after a reload, when the plan has changed and we have not. */
+static int on_setup(struct control *c, struct channel_message *m) {
+        const struct wire_setup *setup = m->body;
+
+        for (size_t i = 0; i < m->n_fds && i < ELEMENTSOF(setup->fd_roles); i++)
+                if (setup->fd_roles[i] == WIRE_FD_PLAN) {
+                        int r = model_take_plan(&c->model, m->fds[i]);
+
+                        if (r < 0)
+                                log_warning("the new plan cannot be read: %s", strerror(-r));
+                }
+        return 0;
+}
+
+static int on_ping(struct control *c, struct channel_message *m) {
+        return send_up(c, WIRE_PONG, m->header.id, NULL, 0);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+/* What is asked is answered; then, or at the deadline, the loop ends (see main.c). */
+static int on_drain(struct control *c, struct channel_message *m) {
+        const struct wire_drain *drain = m->body;
+
+        if (c->draining)
+                return 0;
+        c->draining = true;
+        server_drain(&c->server);
+        return sd_event_add_time(c->event, &c->deadline, CLOCK_MONOTONIC, drain->deadline / NSEC_PER_USEC, 0, on_deadline, c);
+}
+
+static int on_log_level(struct control *c, struct channel_message *m) {
+        const struct wire_log_level *level = m->body;
+
+        if (level->level >= LOG_LEVEL_MAX)
+                return -EBADMSG;
+        log_set_level((enum log_level) level->level);
+        return 0;
+}
+
+static int on_peer(struct control *c, struct channel_message *m) {
+        int fd = channel_message_take_fd(m, 0), r;
+
+        if (fd < 0)
+                return -EBADMSG;
+        r = gateways_add(&c->gateways, m->body, fd);
+        if (r < 0 && r != -EBADMSG) {
+                log_warning("cannot take one more gateway: %s", strerror(-r));
+                return 0;
+        }
+        return r;
+}
+
+static int on_slot(struct control *c, struct channel_message *m) {
+        int r;
+
+        r = model_take_slot(&c->model, m->body);
+        server_changed(&c->server);
+        return r;
+}
+
+static int on_slot_gone(struct control *c, struct channel_message *m) {
+        const struct wire_slot_gone *gone = m->body;
+
+        model_drop_slot(&c->model, gone->slot);
+        server_changed(&c->server);
+        return 0;
+}
+
+static int on_service(struct control *c, struct channel_message *m) {
+        int r;
+
+        r = model_take_service(&c->model, m->body);
+        server_changed(&c->server);
+        return r;
+}
+
+/* A record that cannot be written is said once, in the log and in status. */
+static void tell_crashes(struct control *c, int r) {
+        if ((r < 0) == c->crashes_failing)
+                return;
+        c->crashes_failing = r < 0;
+        if (r < 0)
+                log_warning("cannot write crash records: %s", strerror(-r));
+        (void) worker_note(&c->worker, "crashes", "%s%s", r < 0 ? "records cannot be written: " : "",
+                           r < 0 ? strerror(-r) : "records are written again");
+}
+
+static int on_death(struct control *c, struct channel_message *m) {
+        const struct wire_death *death = m->body;
+        _cleanup_free_ char *log = NULL;
+        json_t *record;
+        int r;
+
+        r = crash_check(death);
+        if (r < 0)
+                return r;
+        if (m->n_fds > 0 && ring_read(m->fds[0], &log) < 0)
+                log_warning("the last log lines of %s cannot be read", death->name);
+        record = crash_record(&c->model, death, log);
+        r = record ? crash_store_write(&c->crashes, death, record) : -ENOMEM;
+        json_decref(record);
+        tell_crashes(c, r);
+        return 0;
+}
+
+static int on_result(struct control *c, struct channel_message *m) {
+        const struct wire_result *result = m->body;
+        _cleanup_free_ char *lines = NULL;
+        size_t size;
+
+        if (!wire_string_valid(result->text))
+                return -EBADMSG;
+        if (m->n_fds > 0 && memfd_read(m->fds[0], LINES_MAX, &lines, &size) < 0)
+                log_warning("the supervisor's findings cannot be read");
+        server_result(&c->server, m->header.id, result->error, result->text, lines);
+        return 0;
+}
+
+static int on_message(struct control *c, struct channel_message *m) {
+        static const struct {
+                enum wire_type type;
+                int (*handle)(struct control *c, struct channel_message *m);
+        } handlers[] = {
+                {WIRE_SETUP, on_setup}, {WIRE_PING, on_ping}, {WIRE_DRAIN, on_drain}, {WIRE_LOG_LEVEL, on_log_level},
+                {WIRE_PEER, on_peer}, {WIRE_SLOT, on_slot}, {WIRE_SLOT_GONE, on_slot_gone}, {WIRE_SERVICE, on_service},
+                {WIRE_DEATH, on_death}, {WIRE_RESULT, on_result},
+        };
+
+        for (unsigned i = 0; i < ELEMENTSOF(handlers); i++)
+                if (handlers[i].type == m->header.type)
+                        return handlers[i].handle(c, m);
+        /* A later minor version's; or what concerns others. */
+        return 0;
+}
+
+/* 0: nothing more to read now; 1: the supervisor is gone. */
+static int receive(struct control *c) {
+        struct channel_message m;
+        int r;
+
+        for (unsigned n = 0; n < MESSAGES_AT_ONCE; n++) {
+                r = channel_receive(c->worker.channel, WIRE_DOWN, &m);
+                if (r == -EAGAIN)
+                        return 0;
+                if (r == 0 || r == -ECONNRESET)
+                        return 1;
+                if (r < 0)
+                        return r;
+                r = on_message(c, &m);
+                channel_message_done(&m);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int on_channel(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        struct control *c = userdata;
+        int r = 0;
+
+        if (events & EPOLLOUT) {
+                r = channel_queue_flush(&c->queue, fd);
+                if (r == 0)
+                        r = sd_event_source_set_io_events(source, EPOLLIN);
+        }
+        if (r >= 0)
+                r = receive(c);
+        if (r == 0)
+                return 0;
+        if (r < 0)
+                log_error("the line to the supervisor broke: %s", strerror(-r));
+        return sd_event_exit(c->event, r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+int control_link(struct control *c) {
+        int r;
+
+        r = sd_event_add_io(c->event, &c->io, c->worker.channel, EPOLLIN, on_channel, c);
+        if (r < 0)
+                return r;
+        /* A ping is answered before any client is. */
+        return sd_event_source_set_priority(c->io, SD_EVENT_PRIORITY_NORMAL - 10);
+}
