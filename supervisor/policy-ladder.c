@@ -40,7 +40,6 @@ void policy_step_down(struct policy *p, uint32_t slot, struct policy_process *pr
                 /* There is nobody yet to signal; EVENT_SPAWNED sends it down. */
                 process->deadline = NSEC_NEVER;
                 break;
-        case PHASE_STARTING:
         case PHASE_READY:
                 if (rules->drains && rules->drain_msec > 0) {
                         enter(p, process, PHASE_DRAINING, rules->drain_msec, now);
@@ -51,6 +50,7 @@ void policy_step_down(struct policy *p, uint32_t slot, struct policy_process *pr
                         break;
                 }
                 /* fall through */
+        case PHASE_STARTING: /* what never served has nothing to finish */
         case PHASE_DRAINING:
                 send_signal(p, slot, process, PHASE_TERM, SIGTERM, rules->term_msec, now);
                 break;
@@ -110,7 +110,8 @@ void policy_let_go(struct policy *p, uint32_t slot, struct policy_process *proce
 /* ---- time ---- */
 
 void policy_pong(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {
-        if (!process->pinged)
+        /* On the ladder it owes no answer: a late one must not have it pinged, and aborted for silence, while it drains. */
+        if (process->phase != PHASE_READY || !process->pinged)
                 return;
         process->pinged = false;
         process->ping_at = policy_after(now, p->slots[slot]->rules.ping_msec);
