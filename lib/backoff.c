@@ -8,7 +8,7 @@ uint64_t backoff_nominal_msec(const struct backoff *b, uint32_t failures) {
                 return b->slow_msec;
         if (failures <= 1)
                 return 0;
-        for (uint32_t i = 2; i < failures && wait < b->cap_msec; i++)
+        for (uint32_t i = 2; i < failures && wait > 0 && wait < b->cap_msec; i++)
                 wait *= 2;
         return MIN(wait, b->cap_msec);
 }

@@ -4,10 +4,17 @@
 #include <signal.h>
 #include <stdio.h>
 
+/* Zero is nobody's. */
+static uint32_t next_generation(struct policy *p) {
+        if (++p->generation == 0)
+                p->generation = 1;
+        return p->generation;
+}
+
 void policy_spawn(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {
         *process = (struct policy_process) {
                 .phase = PHASE_SPAWNING,
-                .generation = ++p->generation,
+                .generation = next_generation(p),
                 .spawned_at = now,
                 .deadline = policy_after(now, p->slots[slot]->rules.start_msec),
                 .ping_at = NSEC_NEVER,
