@@ -11,52 +11,71 @@ static uint32_t jitter(struct policy *p) {
         return p->random;
 }
 
-/* What cannot succeed unchanged is not tried again in a hurry, or at all. */
-static uint64_t wait_after(struct policy *p, struct policy_slot *s, enum wire_cause cause, bool *ret_failed) {
-        if (cause == WIRE_CAUSE_MISMATCH) {
-                *ret_failed = true;
-                return NSEC_NEVER;
-        }
-        if (cause == WIRE_CAUSE_EXEC || cause == WIRE_CAUSE_CONFIG) {
-                struct backoff once = s->rules.backoff;
-
-                once.intensity = 1;
-                return backoff_wait(&once, 1, jitter(p), ret_failed);
-        }
-        return backoff_wait(&s->rules.backoff, s->failures, jitter(p), ret_failed);
+/* A worker that served is no worse for a SIGKILL from outside, unless it never gets further than that. */
+static bool is_blameless(const struct policy_slot *s, const struct policy_process *gone, enum wire_cause cause, uint64_t now) {
+        return cause == WIRE_CAUSE_KILLED && gone->ready_at > 0 &&
+                now - gone->ready_at >= s->rules.backoff.base_msec * NSEC_PER_MSEC;
 }
 
-uint64_t policy_failed(struct policy *p, uint32_t slot, enum wire_cause cause, int32_t exit_status, uint64_t now) {
-        struct policy_slot *s = p->slots[slot];
-        bool given_up;
-        uint64_t wait;
+static void count(struct policy_slot *s, uint64_t now) {
+        bool window_passed = now - s->window_start > s->rules.window_msec * NSEC_PER_MSEC;
 
-        if (s->failures == 0 || now - s->window_start > s->rules.window_msec * NSEC_PER_MSEC) {
+        if (s->failures == 0 || (window_passed && !s->slow)) {
                 /* Failures that come slowly must not add up, those in a steady rhythm must not start over. */
                 s->failures = s->failures > 1 && s->rules.backoff.intensity == 0 ? s->failures - 1 : 0;
                 s->window_start = now;
         }
         if (s->failures < UINT32_MAX)
                 s->failures++;
+}
+
+/* What cannot succeed unchanged is not tried again in a hurry, or at all. */
+static uint64_t wait_after(struct policy *p, struct policy_slot *s, enum wire_cause cause, bool *ret_failed) {
+        struct backoff backoff = s->rules.backoff;
+        uint32_t failures = s->failures;
+
+        if (cause == WIRE_CAUSE_MISMATCH) {
+                *ret_failed = true;
+                return NSEC_NEVER;
+        }
+        if (cause == WIRE_CAUSE_KILLED)
+                /* It can be a reason to wait, never to give up: the worker did nothing wrong. */
+                backoff.intensity = 0;
+        else if (s->slow || cause == WIRE_CAUSE_EXEC || cause == WIRE_CAUSE_CONFIG) {
+                /* Straight to the slow lane, or, where there is none, to the cap. */
+                backoff.intensity = MIN(backoff.intensity, 1U);
+                failures = UINT32_MAX;
+        }
+        return backoff_wait(&backoff, failures, jitter(p), ret_failed);
+}
+
+uint64_t policy_failed(struct policy *p, uint32_t slot, const struct policy_process *gone, enum wire_cause cause,
+                       int32_t exit_status, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+        bool given_up = false;
+        uint64_t wait = 0;
+
         s->healthy_at = NSEC_NEVER;
         s->cause = cause;
         s->exit_status = exit_status;
-
-        wait = wait_after(p, s, cause, &given_up);
-        if (given_up && s->rules.critical)
-                policy_act(p, (struct policy_action) {
-                        .type = ACTION_GIVEN_UP, .slot = slot, .exit_status = exit_status, .cause = cause,
-                });
-        if (p->stopping || s->held || s->removed) {
+        if (!policy_may_run(p, s)) {
                 policy_set_state(p, slot, s->held ? WIRE_STATE_HELD : WIRE_STATE_STOPPED, now);
                 return NSEC_NEVER;
         }
 
+        if (!is_blameless(s, gone, cause, now)) {
+                count(s, now);
+                wait = wait_after(p, s, cause, &given_up);
+        }
+        s->slow = s->slow || given_up;
+        if (given_up && s->rules.critical)
+                policy_act(p, (struct policy_action) {
+                        .type = ACTION_GIVEN_UP, .slot = slot, .exit_status = exit_status, .cause = cause,
+                });
+
         s->restarts++;
+        s->wanted = true; /* a request may be waiting */
         s->retry_at = wait == NSEC_NEVER ? NSEC_NEVER : now + wait;
-        /* In the slow lane the window has served its purpose: the next failure is again the last straw. */
-        if (given_up && s->rules.backoff.intensity > 0)
-                s->failures = MAX(s->failures, s->rules.backoff.intensity) - 1;
         policy_set_state(p, slot, given_up ? WIRE_STATE_FAILED : WIRE_STATE_BACKOFF, now);
         policy_say(p, ACTION_CHANGED, slot, 0);
         if (wait == 0)
@@ -64,6 +83,11 @@ uint64_t policy_failed(struct policy *p, uint32_t slot, enum wire_cause cause, i
         else
                 policy_due(p, s->retry_at);
         return wait;
+}
+
+void policy_forgive(struct policy_slot *s) {
+        s->failures = 0;
+        s->slow = false;
 }
 
 void policy_say_death(struct policy_slot *s, enum wire_cause cause, int32_t status, bool was_ready) {

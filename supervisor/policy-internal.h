@@ -51,13 +51,18 @@ bool policy_tick_process(struct policy *p, uint32_t slot, struct policy_process 
 /* ---- failures (policy-failure.c) ---- */
 
 /* The slot's main process ended, or could not begin, without having been asked to. Returns the wait before the next. */
-uint64_t policy_failed(struct policy *p, uint32_t slot, enum wire_cause cause, int32_t exit_status, uint64_t now);
+uint64_t policy_failed(struct policy *p, uint32_t slot, const struct policy_process *gone, enum wire_cause cause,
+                       int32_t exit_status, uint64_t now);
+/* The next failure is the first. */
+void policy_forgive(struct policy_slot *s);
 /* The slot's reason, for people, unless it was said when it was found out. */
 void policy_say_death(struct policy_slot *s, enum wire_cause cause, int32_t status, bool was_ready);
 
 /* ---- slots (policy-slot.c) ---- */
 
 void policy_set_state(struct policy *p, uint32_t slot, enum wire_state state, uint64_t now);
+/* Whether nobody wants it stopped. */
+bool policy_may_run(const struct policy *p, const struct policy_slot *s);
 /* Whether those that require this slot may run. */
 bool policy_serves(const struct policy_slot *s);
 /* The slot that holds this one back, or NULL. */

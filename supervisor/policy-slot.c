@@ -6,6 +6,10 @@
 
 /* ---- states ---- */
 
+bool policy_may_run(const struct policy *p, const struct policy_slot *s) {
+        return p->running && !p->stopping && !s->removed && !s->held;
+}
+
 bool policy_serves(const struct policy_slot *s) {
         return s->state == WIRE_STATE_READY || s->state == WIRE_STATE_DONE || s->state == WIRE_STATE_RESTING;
 }
@@ -43,7 +47,7 @@ void policy_start_slot(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
         const struct policy_slot *required;
 
-        if (!p->running || p->stopping || s->removed || s->held || policy_lives(&s->main) || s->state == WIRE_STATE_DONE)
+        if (!policy_may_run(p, s) || policy_lives(&s->main) || s->state == WIRE_STATE_DONE)
                 return;
 
         s->retry_at = NSEC_NEVER;
@@ -115,7 +119,7 @@ void policy_replace_slot(struct policy *p, uint32_t slot, uint64_t now) {
                 policy_end(p, slot, &s->main, WIRE_CAUSE_REPLACED, now);
                 return;
         }
-        s->failures = 0;
+        policy_forgive(s);
         policy_start_slot(p, slot, now);
 }
 
@@ -162,7 +166,7 @@ void policy_on_ready(struct policy *p, uint32_t slot, struct policy_process *pro
                 promote(p, slot, now);
                 process = &s->main;
         }
-        if (s->failures > 0) {
+        if (s->failures > 0 || s->slow || s->cause != WIRE_CAUSE_NONE) {
                 s->healthy_at = policy_after(now, s->rules.healthy_msec);
                 policy_due(p, s->healthy_at);
         }
@@ -232,7 +236,7 @@ void policy_on_gone(struct policy *p, uint32_t slot, struct policy_process *proc
                         record(p, slot, &gone, WIRE_CAUSE_DEADLINE, exit_status, NSEC_NEVER);
         } else if (was_main && s->rules.kind == WIRE_KIND_ONCE && cause == WIRE_CAUSE_EXIT && exit_status == 0) {
                 s->cause = WIRE_CAUSE_NONE;
-                s->failures = 0;
+                policy_forgive(s);
                 policy_set_state(p, slot, WIRE_STATE_DONE, now);
         } else if (was_main && s->rules.on_demand && was_ready && cause == WIRE_CAUSE_EXIT && exit_status == 0) {
                 policy_set_state(p, slot, WIRE_STATE_STOPPED, now);
@@ -240,7 +244,7 @@ void policy_on_gone(struct policy *p, uint32_t slot, struct policy_process *proc
         } else {
                 policy_say_death(s, cause, exit_status, was_ready);
                 if (was_main)
-                        wait = policy_failed(p, slot, cause, exit_status, now);
+                        wait = policy_failed(p, slot, &gone, cause, exit_status, now);
                 else if (was_next) {
                         /* The one that serves stays; who asked for the replacement reads why it failed. */
                         char why[WIRE_TEXT_MAX];
@@ -282,7 +286,7 @@ void policy_reset_slot(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
 
         s->held = false;
-        s->failures = 0;
+        policy_forgive(s);
         s->cause = WIRE_CAUSE_NONE;
         s->reason[0] = 0;
         s->wanted = true;
@@ -297,7 +301,7 @@ void policy_restart_slot(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
 
         s->wanted = true;
-        s->failures = 0;
+        policy_forgive(s);
         if (!policy_lives(&s->main)) {
                 if (s->state == WIRE_STATE_DONE)
                         s->state = WIRE_STATE_STOPPED;
@@ -366,7 +370,7 @@ void policy_tick_slot(struct policy *p, uint32_t slot, uint64_t now) {
                 (void) policy_tick_process(p, slot, &s->old[i], now);
         if (s->healthy_at <= now) {
                 s->healthy_at = NSEC_NEVER;
-                s->failures = 0;
+                policy_forgive(s);
                 s->cause = WIRE_CAUSE_NONE;
                 policy_say(p, ACTION_CHANGED, slot, 0);
         }

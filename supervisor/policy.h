@@ -69,6 +69,7 @@ struct policy_slot {
         uint32_t restarts;
         uint32_t deaths[WIRE_CAUSE_MAX];
         bool used, held, removed, wanted, replace_again;
+        bool slow;                /* was given up: until it is healthy, each failure leads to the slow lane again */
         char reason[WIRE_TEXT_MAX];
 };
 
