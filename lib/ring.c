@@ -2,6 +2,7 @@
 #include "lib/ring.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -55,7 +56,7 @@ void ring_write(struct ring *ring, const void *text, size_t size) {
                 from += size - RING_TEXT;
                 size = RING_TEXT;
         }
-        at = __atomic_fetch_add(&ring->head, size, __ATOMIC_ACQ_REL);
+        at = atomic_fetch_add_explicit(&ring->head, size, memory_order_acq_rel);
         for (size_t i = 0; i < size; i++)
                 ring->text[(at + i) % RING_TEXT] = from[i];
 }
