@@ -9,8 +9,9 @@
 /* Members: those of GET /voicemails/{id}. Create, edit and delete bring their own events, reloads and sysconfd requests. */
 extern const struct wazo_service voicemail_service;
 
-/*
- * A body for a create or an edit as the resource takes it: fields, defaults and the rules between members
- * (delete_messages). *ret: what wazo_create() or wazo_edit() of voicemail_service take.
- */
+/* What a resource that takes a voicemail's body checks of it as a whole (delete_messages); a .schema of wazo_resource. */
+int voicemail_schema(struct wazo_context *ctx, const struct wazo_resource *resource, enum wazo_operation operation,
+                     json_t *voicemail, json_t *messages);
+
+/* A body as the resource takes it: fields, defaults and the above. *ret: what wazo_create() of voicemail_service takes. */
 int voicemail_validate(struct wazo_context *ctx, const json_t *body, enum wazo_operation operation, json_t **ret) WAZO_MUST_CHECK;
