@@ -115,17 +115,17 @@ static int check_timezone(struct wazo_context *ctx, const struct wazo_service *s
 
 static int check_unused(struct wazo_context *ctx, const struct wazo_service *service, json_t *voicemail, const json_t *before,
                         const void *data) {
-        const json_t *users = json_object_get(before, "users"), *user;
+        const json_t *holders = json_object_get(before, "users"), *user;
         _cleanup_free_ char *ids = NULL;
         size_t i, size;
         FILE *f;
 
-        if (json_array_size(users) == 0)
+        if (json_array_size(holders) == 0)
                 return 0;
         f = open_memstream(&ids, &size);
         if (!f)
                 return -ENOMEM;
-        json_array_foreach(users, i, user)
+        json_array_foreach(holders, i, user)
                 (void) fprintf(f, "%s%lld", i > 0 ? ", " : "", (long long) wazo_integer(user, "id"));
         if (fclose(f) != 0)
                 return -ENOMEM;
@@ -173,23 +173,22 @@ static const struct wazo_dao dao = {.deleting = delete_destinations};
 
 static const struct wazo_event user_voicemail_edited = {
         .name = "user_voicemail_edited",
-        .routing_key = "config.users.{user_uuid}.voicemails.edited",
-        .data = "user_uuid voicemail_id",
+        .routing_key = "config.users.{user.uuid}.voicemails.edited",
+        .data = "user_uuid=user.uuid voicemail_id=voicemail.id",
         .scope = WAZO_TO_USER,
-        .user = "user_uuid",
+        .user = "user.uuid",
+        .tenant = "voicemail.tenant_uuid",
 };
 
-static int tell_users(struct wazo_context *ctx, const json_t *voicemail) {
-        const json_t *user;
+static int tell_users(struct wazo_context *ctx, json_t *voicemail) {
+        json_t *user;
         size_t i;
         int r = 0;
 
         json_array_foreach(json_object_get(voicemail, "users"), i, user) {
-                _wazo_unref_ json_t *object = json_pack("{s:O,s:O,s:O}", "user_uuid", json_object_get(user, "uuid"),
-                                                        "voicemail_id", json_object_get(voicemail, "id"), "tenant_uuid",
-                                                        json_object_get(voicemail, "tenant_uuid"));
+                _wazo_unref_ json_t *objects = json_pack("{s:O,s:O}", "user", user, "voicemail", voicemail);
 
-                r = object ? wazo_event_send(ctx, &user_voicemail_edited, object) : -ENOMEM;
+                r = objects ? wazo_event_send(ctx, &user_voicemail_edited, objects) : -ENOMEM;
                 if (r < 0)
                         break;
         }
