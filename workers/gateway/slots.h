@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The workers as a gateway sees them: which are there, what each is doing, who waits for one.
+ *
+ * A slot is a place for a worker; a peer is a channel to one process in it; a pool is all slots of one class of a plugin,
+ * with the one queue of the requests for it. A peer has at most one request outstanding, and all peers of plugins together
+ * no more than the service's budget.
+ */
+#pragma once
+
+#include "lib/wire.h"
+#include "workers/gateway/waiting.h"
+
+#include <systemd/sd-event.h>
+
+struct exchange;
+struct gateway;
+struct reply;
+struct slot;
+
+struct peer {
+        struct peer *next;   /* of the same slot; the newest is first, and it alone gets requests */
+        struct slot *slot;
+        uint32_t generation;
+        int fd;
+        sd_event_source *io;
+        uint64_t outstanding; /* id of the message that it owes a reply to; 0: none */
+        struct exchange *exchange; /* who waits for that; NULL when he was answered otherwise */
+        bool retired;        /* another has taken its place, or it rests: closed once it owes nothing */
+        bool unusable;       /* the supervisor was told to abort it, or its end is known but not read yet */
+        uint64_t sent, attempt_deadline;
+        uint64_t idle_since;
+        const char *method, *route; /* of what is outstanding, for the record of a crash */
+        char request_id[33];
+};
+
+struct slot {
+        struct slot *next;
+        struct gateway *gateway;
+        uint32_t id;
+        bool known;          /* the feed told of it */
+        bool wanted;         /* WANT was sent, and the feed has said nothing since */
+        char name[WIRE_NAME_MAX], plugin[WIRE_NAME_MAX], class[WIRE_NAME_MAX];
+        struct slot_view view;
+        char reason[WIRE_TEXT_MAX];
+        struct pool *pool;   /* NULL: nobody sends it requests */
+        struct slot *next_of_pool;
+        struct peer *peers;
+};
+
+struct pool {
+        const char *plugin, *class;
+        bool counts;         /* against the budget */
+        struct slot *slots;
+        struct exchange *first, *last;
+        size_t n;
+};
+
+struct slots {
+        struct slot *first;
+        struct pool *pools;  /* by the router's numbers, and the last is control's */
+        size_t n_pools;
+        size_t executing, held; /* requests with workers; and held altogether */
+        size_t next_pool;    /* where the search for the next that waits begins */
+        uint64_t last_id;
+        uint64_t retried, lost, refused, stalled;
+        sd_event_source *timer;
+        uint64_t armed;
+};
+
+int slots_start(struct gateway *g) _must_check_;
+void slots_done(struct gateway *g);
+
+/* From the supervisor. */
+void slots_update(struct gateway *g, const struct wire_slot *news);
+void slots_remove(struct gateway *g, uint32_t id);
+/* Takes @fd over. */
+int slots_introduce(struct gateway *g, const struct wire_peer *peer, int fd) _must_check_;
+
+/* The exchange, whose request is complete, is suspended and later resumed with its answer, or answered at once. */
+void slots_submit(struct exchange *ex);
+/* The same, for control's part of the metrics. False when control is not there. */
+bool slots_ask_control(struct exchange *ex);
+/* The client is gone: nobody waits any more. */
+void slots_forget(struct exchange *ex);
+/* All that wait are answered 503: the gateway stops. */
+void slots_give_up_all(struct gateway *g);
+/* Whether any slot of this kind is ready. */
+bool slots_any_ready(const struct gateway *g, enum wire_kind kind);
