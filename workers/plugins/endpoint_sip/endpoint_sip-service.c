@@ -431,9 +431,6 @@ static int complete(struct wazo_context *ctx, const struct wazo_service *service
         r = wazo_set(endpoint, "transport_uuid", transport_uuid ? json_string(transport_uuid) : json_null());
         if (r >= 0)
                 r = wazo_set(endpoint, "template", json_boolean(service == &endpoint_sip_template_service));
-        /* A tenant that is not said yet is the request's. */
-        if (r >= 0 && !wazo_string(endpoint, "tenant_uuid"))
-                r = wazo_set(endpoint, "tenant_uuid", json_string(wazo_tenant(ctx)));
         while (r >= 0 && !wazo_string(endpoint, "name")) {
                 _wazo_unref_ json_t *taken = NULL;
 
