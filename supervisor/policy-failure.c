@@ -56,8 +56,6 @@ uint64_t policy_failed(struct policy *p, uint32_t slot, const struct policy_proc
         uint64_t wait = 0;
 
         s->healthy_at = NSEC_NEVER;
-        s->cause = cause;
-        s->exit_status = exit_status;
         if (!policy_may_run(p, s)) {
                 policy_set_state(p, slot, s->held ? WIRE_STATE_HELD : WIRE_STATE_STOPPED, now);
                 return NSEC_NEVER;
@@ -90,30 +88,48 @@ void policy_forgive(struct policy_slot *s) {
         s->slow = false;
 }
 
-void policy_say_death(struct policy_slot *s, enum wire_cause cause, int32_t status, bool was_ready) {
-        const char *when = was_ready ? "" : " before it was ready";
+void policy_say_death(struct policy_slot *s, const struct policy_process *gone, enum wire_cause cause, int32_t status,
+                      bool heard) {
+        bool was_ready = gone->ready_at > 0, asked = policy_was_asked(gone);
+        const char *when = asked ? " on its way out" : was_ready ? "" : " before it was ready";
+        size_t size = sizeof(s->death);
 
+        if (heard && !asked && (gone->ending != WIRE_CAUSE_NONE || gone->phase == PHASE_SPAWNING) && s->reason[0]) {
+                (void) strcopy(s->death, size, s->reason);
+                return;
+        }
         switch (cause) {
         case WIRE_CAUSE_EXIT:
-                (void) snprintf(s->reason, sizeof(s->reason), "exited with code %d%s", status, when);
+                (void) snprintf(s->death, size, "exited with code %d%s", status, when);
                 break;
         case WIRE_CAUSE_SIGNAL:
         case WIRE_CAUSE_KILLED:
-                (void) snprintf(s->reason, sizeof(s->reason), "killed by SIG%s%s", strempty(sigabbrev_np(status)), when);
+                (void) snprintf(s->death, size, "killed by SIG%s%s", strempty(sigabbrev_np(status)), when);
                 break;
         case WIRE_CAUSE_OOM:
-                (void) snprintf(s->reason, sizeof(s->reason), "killed, out of memory%s", when);
+                (void) snprintf(s->death, size, "killed, out of memory%s", when);
                 break;
         case WIRE_CAUSE_SANDBOX:
-                (void) snprintf(s->reason, sizeof(s->reason), "did what its sandbox forbids%s", when);
+                (void) snprintf(s->death, size, "did what its sandbox forbids%s", when);
                 break;
         case WIRE_CAUSE_DEADLINE:
-                if (!s->reason[0])
-                        (void) snprintf(s->reason, sizeof(s->reason), "%s",
-                                        was_ready ? "owed an answer for too long" : "was not ready in time");
+                (void) snprintf(s->death, size, "%s", asked ? "did not end when it was asked to" :
+                                was_ready ? "owed an answer for too long" : "was not ready in time");
+                break;
+        case WIRE_CAUSE_EXEC:
+                (void) snprintf(s->death, size, "could not be executed");
+                break;
+        case WIRE_CAUSE_CONFIG:
+                (void) snprintf(s->death, size, "its configuration is wrong");
+                break;
+        case WIRE_CAUSE_MISMATCH:
+                (void) snprintf(s->death, size, "is of another version: restart needed");
+                break;
+        case WIRE_CAUSE_PROTOCOL:
+                (void) snprintf(s->death, size, "broke the protocol%s", when);
                 break;
         default:
-                /* Said when it was found out: exec, config, mismatch, protocol. */
+                (void) snprintf(s->death, size, "%s", wire_cause_to_string(cause));
                 break;
         }
 }

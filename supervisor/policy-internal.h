@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the files of the policy core share. policy-ladder.c: one process, from its spawning down the ladder to its end.
- * policy-slot.c: a slot, which starts, waits, replaces its processes. policy-failure.c: what a failure costs it.
- * policy.c: events, time, the whole.
+ * policy-slot.c: a slot, which starts, waits, and has several of them. policy-failure.c: what a failure costs it.
+ * policy-wish.c: what is asked of it. policy.c: events, time, the whole. policy-check.c: what is always true.
  */
 #pragma once
 
@@ -45,8 +45,12 @@ void policy_kill(struct policy *p, uint32_t slot, struct policy_process *process
 /* It says that it is about to exit; it has the time of a SIGTERM for it. */
 void policy_let_go(struct policy *p, uint32_t slot, struct policy_process *process, enum wire_cause cause, uint64_t now);
 void policy_pong(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now);
-/* Time has passed for it. Returns whether it has just outlived SIGKILL. */
-bool policy_tick_process(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now);
+void policy_tick_process(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now);
+
+/* Whether its end is somebody's wish and no failure. */
+static inline bool policy_was_asked(const struct policy_process *process) {
+        return process->ending == WIRE_CAUSE_STOPPED || process->ending == WIRE_CAUSE_REPLACED;
+}
 
 /* ---- failures (policy-failure.c) ---- */
 
@@ -55,8 +59,9 @@ uint64_t policy_failed(struct policy *p, uint32_t slot, const struct policy_proc
                        int32_t exit_status, uint64_t now);
 /* The next failure is the first. */
 void policy_forgive(struct policy_slot *s);
-/* The slot's reason, for people, unless it was said when it was found out. */
-void policy_say_death(struct policy_slot *s, enum wire_cause cause, int32_t status, bool was_ready);
+/* How it died, for people. What was heard of it before, which is in the slot's reason then, says more. */
+void policy_say_death(struct policy_slot *s, const struct policy_process *gone, enum wire_cause cause, int32_t status,
+                      bool heard);
 
 /* ---- slots (policy-slot.c) ---- */
 
@@ -73,13 +78,16 @@ void policy_tick_slot(struct policy *p, uint32_t slot, uint64_t now);
 
 /* Starts the slot if nothing speaks against it. */
 void policy_start_slot(struct policy *p, uint32_t slot, uint64_t now);
-void policy_restart_slot(struct policy *p, uint32_t slot, uint64_t now);
-void policy_replace_slot(struct policy *p, uint32_t slot, uint64_t now);
-void policy_hold_slot(struct policy *p, uint32_t slot, uint64_t now);
-void policy_reset_slot(struct policy *p, uint32_t slot, uint64_t now);
-void policy_remove_slot(struct policy *p, uint32_t slot, uint64_t now);
-/* Ends all its processes, and starts no other by itself. */
-void policy_end_slot(struct policy *p, uint32_t slot, enum wire_cause cause, uint64_t now);
+/* Ends all its processes. */
+void policy_end_slot(struct policy *p, uint32_t slot, uint64_t now);
+/* Starts whoever was blocked by what has changed, and says anew what blocks the others. */
+void policy_stir(struct policy *p, uint64_t now);
+/* A main process on the ladder does not serve, and the slot's state says where on it it is. */
+void policy_follow_main(struct policy *p, uint32_t slot, uint64_t now);
+/* What follows from where its processes are now. */
+void policy_settle(struct policy *p, uint32_t slot, uint64_t now);
+/* A place for one on its way out, or NULL. */
+struct policy_process *policy_free_old(struct policy_slot *s);
 
 /* Events about one of its processes. */
 void policy_on_spawned(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now);
@@ -87,3 +95,11 @@ void policy_on_ready(struct policy *p, uint32_t slot, struct policy_process *pro
 /* It is gone, or never came. What that means depends on which it was and on who wanted it gone. */
 void policy_on_gone(struct policy *p, uint32_t slot, struct policy_process *process, enum wire_cause cause, int32_t exit_status,
                     uint64_t now);
+
+/* ---- wishes of operators and reloads (policy-wish.c) ---- */
+
+void policy_restart_slot(struct policy *p, uint32_t slot, uint64_t now);
+void policy_replace_slot(struct policy *p, uint32_t slot, uint64_t now);
+void policy_hold_slot(struct policy *p, uint32_t slot, uint64_t now);
+void policy_reset_slot(struct policy *p, uint32_t slot, uint64_t now);
+void policy_remove_slot(struct policy *p, uint32_t slot, uint64_t now);

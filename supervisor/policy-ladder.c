@@ -101,7 +101,7 @@ void policy_abort(struct policy *p, uint32_t slot, struct policy_process *proces
 }
 
 void policy_kill(struct policy *p, uint32_t slot, struct policy_process *process, enum wire_cause cause, uint64_t now) {
-        if (process->ending == WIRE_CAUSE_NONE)
+        if (process->ending == WIRE_CAUSE_NONE || policy_was_asked(process))
                 process->ending = cause;
         if (process->phase < PHASE_KILL && process->phase > PHASE_SPAWNING)
                 send_signal(p, slot, process, PHASE_KILL, SIGKILL, p->slots[slot]->rules.kill_msec, now);
@@ -139,18 +139,17 @@ static void tick_ping(struct policy *p, uint32_t slot, struct policy_process *pr
         policy_say(p, ACTION_PING, slot, process->generation);
 }
 
-bool policy_tick_process(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {
+void policy_tick_process(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {
         if (!policy_lives(process))
-                return false;
+                return;
         if (process->ping_at <= now)
                 tick_ping(p, slot, process, now);
         if (process->deadline > now)
-                return false;
+                return;
         if (process->phase == PHASE_STARTING || process->phase == PHASE_SPAWNING) {
                 p->slots[slot]->reason[0] = 0;
                 policy_abort(p, slot, process, WIRE_CAUSE_DEADLINE, now);
-                return false;
+                return;
         }
         policy_step_down(p, slot, process, now);
-        return process->phase == PHASE_UNDEAD;
 }

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "supervisor/policy-internal.h"
 
-#include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 
 /* ---- states ---- */
 
 bool policy_may_run(const struct policy *p, const struct policy_slot *s) {
-        return p->running && !p->stopping && !s->removed && !s->held;
+        return p->running && !p->ending && !(p->stopping && s->rules.kind == WIRE_KIND_GATEWAY) && !s->removed && !s->held;
 }
 
 bool policy_serves(const struct policy_slot *s) {
-        return s->state == WIRE_STATE_READY || s->state == WIRE_STATE_DONE || s->state == WIRE_STATE_RESTING;
+        switch (s->state) {
+        case WIRE_STATE_READY:
+                return s->rules.kind != WIRE_KIND_ONCE;
+        case WIRE_STATE_DONE:
+        case WIRE_STATE_RESTING:
+                return true;
+        default:
+                return false;
+        }
 }
-
-static void unblock_dependents(struct policy *p, uint64_t now);
 
 void policy_set_state(struct policy *p, uint32_t slot, enum wire_state state, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
@@ -26,9 +32,26 @@ void policy_set_state(struct policy *p, uint32_t slot, enum wire_state state, ui
         s->since = now;
         if (policy_serves(s))
                 s->reason[0] = 0;
+        if (s->required)
+                p->stirred = true;
         policy_say(p, ACTION_CHANGED, slot, 0);
-        if (policy_serves(s) && p->n_blocked > 0)
-                unblock_dependents(p, now);
+}
+
+static void set_idle(struct policy *p, uint32_t slot, uint64_t now) {
+        policy_set_state(p, slot, p->slots[slot]->held ? WIRE_STATE_HELD : WIRE_STATE_STOPPED, now);
+}
+
+void policy_follow_main(struct policy *p, uint32_t slot, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+
+        if (!policy_lives(&s->main) || s->main.ending == WIRE_CAUSE_NONE)
+                return;
+        s->healthy_at = NSEC_NEVER;
+        if (s->state == WIRE_STATE_READY)
+                policy_say(p, ACTION_UNSERVE, slot, s->main.generation);
+        policy_set_state(p, slot,
+                         s->main.phase == PHASE_DRAINING ? WIRE_STATE_DRAINING :
+                         s->main.phase == PHASE_UNDEAD ? WIRE_STATE_UNDEAD : WIRE_STATE_STOPPING, now);
 }
 
 const struct policy_slot *policy_blocker(const struct policy *p, const struct policy_slot *s) {
@@ -41,7 +64,17 @@ const struct policy_slot *policy_blocker(const struct policy *p, const struct po
         return NULL;
 }
 
-/* ---- starting ---- */
+static void block(struct policy *p, uint32_t slot, const struct policy_slot *required, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+        char reason[WIRE_TEXT_MAX];
+
+        (void) snprintf(reason, sizeof(reason), "waits for %s, which is %s", required->name,
+                        wire_state_to_string(required->state));
+        if (s->state == WIRE_STATE_BLOCKED && !streq(reason, s->reason))
+                policy_say(p, ACTION_CHANGED, slot, 0);
+        (void) strcopy(s->reason, sizeof(s->reason), reason);
+        policy_set_state(p, slot, WIRE_STATE_BLOCKED, now);
+}
 
 void policy_start_slot(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
@@ -53,9 +86,7 @@ void policy_start_slot(struct policy *p, uint32_t slot, uint64_t now) {
         s->retry_at = NSEC_NEVER;
         required = policy_blocker(p, s);
         if (required) {
-                (void) snprintf(s->reason, sizeof(s->reason), "waits for %s, which is %s", required->name,
-                                wire_state_to_string(required->state));
-                policy_set_state(p, slot, WIRE_STATE_BLOCKED, now);
+                block(p, slot, required, now);
                 return;
         }
         if (s->rules.on_demand && !s->wanted) {
@@ -63,17 +94,22 @@ void policy_start_slot(struct policy *p, uint32_t slot, uint64_t now) {
                 return;
         }
         s->wanted = false;
+        s->replace_again = false;
         policy_spawn(p, slot, &s->main, now);
         policy_set_state(p, slot, WIRE_STATE_STARTING, now);
 }
 
-static void unblock_dependents(struct policy *p, uint64_t now) {
-        for (size_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i]->used && p->slots[i]->state == WIRE_STATE_BLOCKED)
-                        policy_start_slot(p, (uint32_t) i, now);
+void policy_stir(struct policy *p, uint64_t now) {
+        while (p->stirred && p->n_blocked > 0) {
+                p->stirred = false;
+                for (size_t i = 0; i < p->n_slots; i++)
+                        if (p->slots[i]->used && p->slots[i]->state == WIRE_STATE_BLOCKED)
+                                policy_start_slot(p, (uint32_t) i, now);
+        }
+        p->stirred = false;
 }
 
-/* ---- replacing ---- */
+/* ---- the second process, and those on their way out ---- */
 
 static bool has_process(const struct policy_slot *s) {
         if (policy_lives(&s->main) || policy_lives(&s->next))
@@ -84,67 +120,72 @@ static bool has_process(const struct policy_slot *s) {
         return false;
 }
 
-static struct policy_process *free_old(struct policy_slot *s) {
+struct policy_process *policy_free_old(struct policy_slot *s) {
         for (unsigned i = 0; i < POLICY_OLD_MAX; i++)
                 if (!policy_lives(&s->old[i]))
                         return &s->old[i];
         return NULL;
 }
 
-void policy_replace_slot(struct policy *p, uint32_t slot, uint64_t now) {
-        struct policy_slot *s = p->slots[slot];
-
-        if (p->stopping || s->held || s->removed)
-                return;
-        if (s->state == WIRE_STATE_DONE) {
-                s->state = WIRE_STATE_STOPPED; /* a once worker whose inputs are new runs again */
-                policy_start_slot(p, slot, now);
-                return;
-        }
-        if (policy_lives(&s->next)) {
-                s->replace_again = true;
-                return;
-        }
-        if (s->main.phase == PHASE_READY) {
-                if (!free_old(s)) {
-                        /* Two drain already: the third waits for one of them. */
-                        s->replace_again = true;
-                        return;
-                }
-                policy_spawn(p, slot, &s->next, now);
-                policy_say(p, ACTION_CHANGED, slot, 0);
-                return;
-        }
-        if (policy_lives(&s->main)) {
-                policy_end(p, slot, &s->main, WIRE_CAUSE_REPLACED, now);
-                return;
-        }
-        policy_forgive(s);
-        policy_start_slot(p, slot, now);
-}
-
+/* The replacement is ready: what it replaces has its way to the end. */
 static void promote(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
+        struct policy_process *old = policy_free_old(s);
 
-        if (policy_lives(&s->main)) {
-                struct policy_process *old = free_old(s);
-
-                assert(old); /* policy_replace_slot() spawned next only where there was one, and nothing else takes it */
-                *old = s->main;
-                s->main = s->next;
-                policy_end(p, slot, old, WIRE_CAUSE_REPLACED, now);
-        } else
-                s->main = s->next;
+        *old = s->main; /* there is room: see policy_check() */
+        s->main = s->next;
         s->next = (struct policy_process) {0};
+        policy_end(p, slot, old, WIRE_CAUSE_REPLACED, now);
+}
+
+/* What it was to replace is gone before it was ready: it is the one to wait for. */
+static bool take_over(struct policy *p, uint32_t slot, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+
+        if (policy_lives(&s->main) || !policy_lives(&s->next) || s->next.ending != WIRE_CAUSE_NONE || !policy_may_run(p, s))
+                return false;
+        s->main = s->next;
+        s->next = (struct policy_process) {0};
+        s->retry_at = NSEC_NEVER;
+        policy_set_state(p, slot, WIRE_STATE_STARTING, now);
+        return true;
 }
 
 static void replace_if_asked_again(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
 
-        if (s->replace_again && !policy_lives(&s->next) && free_old(s)) {
+        if (s->replace_again && !policy_lives(&s->next) && policy_may_run(p, s)) {
                 s->replace_again = false;
                 policy_replace_slot(p, slot, now);
         }
+}
+
+/* SIGKILL did not end it. It is put aside if there is room, so that the slot can have another. */
+static void put_undead_aside(struct policy *p, uint32_t slot, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+        struct policy_process *old = policy_free_old(s);
+
+        if (s->main.phase != PHASE_UNDEAD)
+                return;
+        (void) snprintf(s->reason, sizeof(s->reason), "a process of generation %u outlives SIGKILL", s->main.generation);
+        if (!old)
+                return;
+        *old = s->main;
+        s->main = (struct policy_process) {0};
+        if (take_over(p, slot, now))
+                return;
+        if (!policy_may_run(p, s)) {
+                set_idle(p, slot, now);
+                return;
+        }
+        s->retry_at = policy_after(now, s->rules.backoff.cap_msec);
+        policy_due(p, s->retry_at);
+}
+
+void policy_settle(struct policy *p, uint32_t slot, uint64_t now) {
+        policy_follow_main(p, slot, now);
+        put_undead_aside(p, slot, now);
+        replace_if_asked_again(p, slot, now);
 }
 
 /* ---- what its processes come to ---- */
@@ -162,19 +203,17 @@ void policy_on_ready(struct policy *p, uint32_t slot, struct policy_process *pro
                 process->ping_at = policy_after(now, s->rules.ping_msec);
                 policy_due(p, process->ping_at);
         }
-        if (process == &s->next) {
+        if (process == &s->next)
                 promote(p, slot, now);
-                process = &s->main;
-        }
         if (s->failures > 0 || s->slow || s->cause != WIRE_CAUSE_NONE) {
                 s->healthy_at = policy_after(now, s->rules.healthy_msec);
                 policy_due(p, s->healthy_at);
         }
-        s->retry_at = NSEC_NEVER;
+        s->wanted = false; /* whoever waited is served */
+        s->reason[0] = 0;
         policy_set_state(p, slot, WIRE_STATE_READY, now);
-        policy_say(p, ACTION_SERVE, slot, process->generation);
+        policy_say(p, ACTION_SERVE, slot, s->main.generation);
         policy_say(p, ACTION_CHANGED, slot, 0);
-        replace_if_asked_again(p, slot, now);
 }
 
 void policy_on_spawned(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {
@@ -190,6 +229,77 @@ void policy_on_spawned(struct policy *p, uint32_t slot, struct policy_process *p
                 policy_on_ready(p, slot, process, now);
 }
 
+/* What is written down as the cause of a death: not always what it was being ended for. */
+static enum wire_cause death_cause(const struct policy_process *gone, enum wire_cause cause, int32_t exit_status) {
+        bool own_crash = cause == WIRE_CAUSE_OOM || cause == WIRE_CAUSE_SANDBOX ||
+                (cause == WIRE_CAUSE_SIGNAL && exit_status != SIGTERM);
+
+        if (gone->ending == WIRE_CAUSE_NONE)
+                return cause;
+        if (!policy_was_asked(gone))
+                return gone->phase == PHASE_SPAWNING ? cause : gone->ending;
+        if (gone->phase > PHASE_TERM)
+                return WIRE_CAUSE_DEADLINE;
+        return own_crash && gone->phase > PHASE_SPAWNING ? cause : gone->ending;
+}
+
+/* The end that somebody asked for. */
+static void main_ended(struct policy *p, uint32_t slot, const struct policy_process *gone, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+
+        if (take_over(p, slot, now))
+                return;
+        set_idle(p, slot, now);
+        if (gone->ending == WIRE_CAUSE_REPLACED) {
+                s->wanted = true;
+                policy_start_slot(p, slot, now);
+        }
+}
+
+/* The end that a worker comes to by itself, as it should: a once worker is done, one on demand had nothing to do. */
+static bool main_finished(struct policy *p, uint32_t slot, const struct policy_process *gone, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+
+        if (s->rules.kind == WIRE_KIND_ONCE) {
+                policy_forgive(s);
+                s->cause = WIRE_CAUSE_NONE;
+                policy_set_state(p, slot, WIRE_STATE_DONE, now);
+                return true;
+        }
+        if (!s->rules.on_demand || gone->ready_at == 0)
+                return false;
+        if (!take_over(p, slot, now)) {
+                set_idle(p, slot, now);
+                policy_start_slot(p, slot, now);
+        }
+        return true;
+}
+
+static uint64_t main_failed(struct policy *p, uint32_t slot, const struct policy_process *gone, enum wire_cause cause,
+                            int32_t exit_status, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+
+        (void) strcopy(s->reason, sizeof(s->reason), s->death);
+        s->cause = cause;
+        s->exit_status = exit_status;
+        if (take_over(p, slot, now)) {
+                s->restarts++;
+                return 0;
+        }
+        return policy_failed(p, slot, gone, cause, exit_status, now);
+}
+
+/* The one that serves stays; who asked for the replacement reads why it failed. */
+static void next_failed(struct policy *p, uint32_t slot, enum wire_cause cause, int32_t exit_status) {
+        struct policy_slot *s = p->slots[slot];
+
+        (void) snprintf(s->reason, sizeof(s->reason), "replacement failed: %.180s", s->death);
+        s->cause = cause;
+        s->exit_status = exit_status;
+        if (cause == WIRE_CAUSE_KILLED)
+                s->replace_again = true; /* from outside: that says nothing about it */
+}
+
 static void record(struct policy *p, uint32_t slot, const struct policy_process *gone, enum wire_cause cause,
                    int32_t exit_status, uint64_t restart) {
         policy_act(p, (struct policy_action) {
@@ -202,130 +312,59 @@ static void record(struct policy *p, uint32_t slot, const struct policy_process 
 static void forget(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
 
-        if (!s->removed || has_process(s))
+        if (!s->removed || s->gone || has_process(s))
                 return;
-        policy_say(p, ACTION_GONE, slot, 0);
         policy_set_state(p, slot, WIRE_STATE_STOPPED, now);
-        s->used = false;
+        s->gone = true;
+        policy_say(p, ACTION_GONE, slot, 0);
 }
 
 void policy_on_gone(struct policy *p, uint32_t slot, struct policy_process *process, enum wire_cause cause, int32_t exit_status,
                     uint64_t now) {
         struct policy_slot *s = p->slots[slot];
         struct policy_process gone = *process;
-        bool was_main = process == &s->main, was_next = process == &s->next, was_ready = gone.ready_at > 0;
+        bool was_main = process == &s->main, was_next = process == &s->next, asked = policy_was_asked(&gone);
         uint64_t wait = NSEC_NEVER;
 
         *process = (struct policy_process) {0};
-        if (gone.ending != WIRE_CAUSE_NONE)
-                cause = gone.ending;
+        cause = death_cause(&gone, cause, exit_status);
         s->deaths[cause]++;
-
-        if (was_main && was_ready && s->state == WIRE_STATE_READY)
+        policy_say_death(s, &gone, cause, exit_status, was_main || was_next);
+        if (was_main && s->state == WIRE_STATE_READY)
                 policy_say(p, ACTION_UNSERVE, slot, gone.generation);
 
-        if (cause == WIRE_CAUSE_STOPPED || cause == WIRE_CAUSE_REPLACED) {
-                if (was_main) {
-                        policy_set_state(p, slot, s->held ? WIRE_STATE_HELD : WIRE_STATE_STOPPED, now);
-                        if (cause == WIRE_CAUSE_REPLACED) {
-                                s->wanted = true;
-                                policy_start_slot(p, slot, now);
-                        }
-                }
-                if (gone.phase > PHASE_TERM)
-                        record(p, slot, &gone, WIRE_CAUSE_DEADLINE, exit_status, NSEC_NEVER);
-        } else if (was_main && s->rules.kind == WIRE_KIND_ONCE && cause == WIRE_CAUSE_EXIT && exit_status == 0) {
-                s->cause = WIRE_CAUSE_NONE;
-                policy_forgive(s);
-                policy_set_state(p, slot, WIRE_STATE_DONE, now);
-        } else if (was_main && s->rules.on_demand && was_ready && cause == WIRE_CAUSE_EXIT && exit_status == 0) {
-                policy_set_state(p, slot, WIRE_STATE_STOPPED, now);
-                policy_start_slot(p, slot, now);
-        } else {
-                policy_say_death(s, cause, exit_status, was_ready);
-                if (was_main)
-                        wait = policy_failed(p, slot, &gone, cause, exit_status, now);
-                else if (was_next) {
-                        /* The one that serves stays; who asked for the replacement reads why it failed. */
-                        char why[WIRE_TEXT_MAX];
-
-                        (void) strcopy(why, sizeof(why), s->reason);
-                        (void) snprintf(s->reason, sizeof(s->reason), "replacement failed: %.180s", why);
-                        s->cause = cause;
-                        s->exit_status = exit_status;
-                }
+        if (was_main && gone.ending == WIRE_CAUSE_NONE && cause == WIRE_CAUSE_EXIT && exit_status == 0 &&
+            main_finished(p, slot, &gone, now))
+                goto gone;
+        if (was_main && asked)
+                main_ended(p, slot, &gone, now);
+        else if (was_main)
+                wait = main_failed(p, slot, &gone, cause, exit_status, now);
+        else if (was_next && !asked)
+                next_failed(p, slot, cause, exit_status);
+        if (cause != gone.ending || !asked)
                 record(p, slot, &gone, cause, exit_status, wait);
-        }
 
+gone:
+        policy_settle(p, slot, now);
         policy_say(p, ACTION_CHANGED, slot, 0);
-        replace_if_asked_again(p, slot, now);
         forget(p, slot, now);
 }
 
-/* ---- what operators and reloads ask ---- */
+/* ---- its end ---- */
 
-void policy_end_slot(struct policy *p, uint32_t slot, enum wire_cause cause, uint64_t now) {
+void policy_end_slot(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
-        bool was_serving = s->main.phase == PHASE_READY;
 
         s->retry_at = s->healthy_at = NSEC_NEVER;
         s->replace_again = false;
-        policy_end(p, slot, &s->next, cause, now);
+        policy_end(p, slot, &s->next, WIRE_CAUSE_STOPPED, now);
         for (unsigned i = 0; i < POLICY_OLD_MAX; i++)
-                policy_end(p, slot, &s->old[i], cause, now);
-        policy_end(p, slot, &s->main, cause, now);
-        if (was_serving)
-                policy_say(p, ACTION_UNSERVE, slot, s->main.generation);
-        if (policy_lives(&s->main))
-                policy_set_state(p, slot, s->main.phase == PHASE_DRAINING ? WIRE_STATE_DRAINING : WIRE_STATE_STOPPING, now);
-        else if (s->state != WIRE_STATE_DONE)
-                policy_set_state(p, slot, s->held ? WIRE_STATE_HELD : WIRE_STATE_STOPPED, now);
-}
-
-void policy_reset_slot(struct policy *p, uint32_t slot, uint64_t now) {
-        struct policy_slot *s = p->slots[slot];
-
-        s->held = false;
-        policy_forgive(s);
-        s->cause = WIRE_CAUSE_NONE;
-        s->reason[0] = 0;
-        s->wanted = true;
-        policy_say(p, ACTION_CHANGED, slot, 0);
-        if (policy_lives(&s->main) && s->main.ending == WIRE_CAUSE_STOPPED)
-                s->main.ending = WIRE_CAUSE_REPLACED; /* held a moment ago: it comes back when it is gone */
-        else
-                policy_start_slot(p, slot, now);
-}
-
-void policy_restart_slot(struct policy *p, uint32_t slot, uint64_t now) {
-        struct policy_slot *s = p->slots[slot];
-
-        s->wanted = true;
-        policy_forgive(s);
-        if (!policy_lives(&s->main)) {
-                if (s->state == WIRE_STATE_DONE)
-                        s->state = WIRE_STATE_STOPPED;
-                policy_start_slot(p, slot, now);
-                return;
-        }
-        if (s->state == WIRE_STATE_READY)
-                policy_say(p, ACTION_UNSERVE, slot, s->main.generation);
-        policy_end(p, slot, &s->main, WIRE_CAUSE_REPLACED, now);
-        policy_set_state(p, slot, s->main.phase == PHASE_DRAINING ? WIRE_STATE_DRAINING : WIRE_STATE_STOPPING, now);
-}
-
-void policy_hold_slot(struct policy *p, uint32_t slot, uint64_t now) {
-        struct policy_slot *s = p->slots[slot];
-
-        s->held = true;
-        (void) snprintf(s->reason, sizeof(s->reason), "held by an operator");
-        policy_end_slot(p, slot, WIRE_CAUSE_STOPPED, now);
-        policy_say(p, ACTION_CHANGED, slot, 0);
-}
-
-void policy_remove_slot(struct policy *p, uint32_t slot, uint64_t now) {
-        p->slots[slot]->removed = true;
-        policy_end_slot(p, slot, WIRE_CAUSE_STOPPED, now);
+                policy_end(p, slot, &s->old[i], WIRE_CAUSE_STOPPED, now);
+        policy_end(p, slot, &s->main, WIRE_CAUSE_STOPPED, now);
+        policy_follow_main(p, slot, now);
+        if (!policy_lives(&s->main) && s->state != WIRE_STATE_DONE)
+                set_idle(p, slot, now);
         forget(p, slot, now);
 }
 
@@ -341,37 +380,19 @@ uint64_t policy_slot_deadline(const struct policy_slot *s) {
         return at;
 }
 
-/* SIGKILL did not end it. It is put aside if there is room, so that the slot can have another. */
-static void put_undead_aside(struct policy *p, uint32_t slot, uint64_t now) {
-        struct policy_slot *s = p->slots[slot];
-        struct policy_process *old = free_old(s);
-
-        (void) snprintf(s->reason, sizeof(s->reason), "a process of generation %u outlives SIGKILL", s->main.generation);
-        if (s->state == WIRE_STATE_READY)
-                policy_say(p, ACTION_UNSERVE, slot, 0);
-        policy_set_state(p, slot, WIRE_STATE_UNDEAD, now);
-        if (old) {
-                *old = s->main;
-                s->main = (struct policy_process) {0};
-                s->retry_at = policy_after(now, s->rules.backoff.cap_msec);
-                policy_due(p, s->retry_at);
-        }
-}
-
 void policy_tick_slot(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
 
-        if (policy_tick_process(p, slot, &s->main, now))
-                put_undead_aside(p, slot, now);
-        else if (s->main.phase >= PHASE_TERM && s->state == WIRE_STATE_DRAINING)
-                policy_set_state(p, slot, WIRE_STATE_STOPPING, now);
-        (void) policy_tick_process(p, slot, &s->next, now);
+        policy_tick_process(p, slot, &s->main, now);
+        policy_tick_process(p, slot, &s->next, now);
         for (unsigned i = 0; i < POLICY_OLD_MAX; i++)
-                (void) policy_tick_process(p, slot, &s->old[i], now);
+                policy_tick_process(p, slot, &s->old[i], now);
+        policy_settle(p, slot, now);
+
         if (s->healthy_at <= now) {
                 s->healthy_at = NSEC_NEVER;
-                policy_forgive(s);
                 s->cause = WIRE_CAUSE_NONE;
+                policy_forgive(s);
                 policy_say(p, ACTION_CHANGED, slot, 0);
         }
         if (s->retry_at <= now) {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "supervisor/policy-internal.h"
 
-#include <assert.h>
-
 /* ---- actions ---- */
 
 void policy_act(struct policy *p, struct policy_action action) {
@@ -26,6 +24,9 @@ bool policy_next_action(struct policy *p, struct policy_action *ret) {
                 return false;
         }
         *ret = p->actions[p->actions_taken++];
+        /* Not earlier: the actions before this one may still look at the slot. */
+        if (ret->type == ACTION_GONE)
+                p->slots[ret->slot]->used = false;
         return true;
 }
 
@@ -51,6 +52,8 @@ void policy_set_rules(struct policy *p, uint32_t slot, const struct policy_rules
         s->n_requires = (uint32_t) MIN(n_requires, (size_t) POLICY_REQUIRES_MAX);
         if (s->n_requires > 0)
                 memcpy(s->requires, requires, s->n_requires * sizeof(*requires));
+        for (uint32_t i = 0; i < s->n_requires; i++)
+                p->slots[s->requires[i]]->required = true;
 }
 
 static uint32_t free_index(struct policy *p) {
@@ -86,6 +89,7 @@ int policy_add(struct policy *p, const char *name, const struct policy_rules *ru
         s = p->slots[slot];
         *s = (struct policy_slot) {
                 .used = true,
+                .required = s->required,
                 .state = WIRE_STATE_STOPPED,
                 .retry_at = NSEC_NEVER,
                 .healthy_at = NSEC_NEVER,
@@ -135,23 +139,32 @@ static void tick(struct policy *p, uint64_t now) {
 
 /* ---- the whole ---- */
 
+static bool is_misconfigured(const struct policy_slot *s) {
+        return (s->state == WIRE_STATE_FAILED || s->state == WIRE_STATE_BACKOFF) &&
+                (s->cause == WIRE_CAUSE_CONFIG || s->cause == WIRE_CAUSE_EXEC);
+}
+
 /* Whether what becomes of the slot is known: it will not change by itself in the next moments. */
-static bool is_decided(const struct policy *p, const struct policy_slot *s, unsigned depth) {
+static bool is_decided(const struct policy *p, const struct policy_slot *s) {
+        /* What is blocked is as decided as what blocks it; who blocks one another has been decided for good. */
+        for (size_t i = 0; i < p->n_slots && s && s->state == WIRE_STATE_BLOCKED; i++)
+                s = policy_blocker(p, s);
+        if (!s || !s->used || s->removed)
+                return true;
+
         switch (s->state) {
         case WIRE_STATE_READY:
+                return s->rules.kind != WIRE_KIND_ONCE;
+        case WIRE_STATE_BLOCKED:
         case WIRE_STATE_DONE:
         case WIRE_STATE_RESTING:
         case WIRE_STATE_FAILED:
         case WIRE_STATE_HELD:
         case WIRE_STATE_UNDEAD:
                 return true;
-        case WIRE_STATE_BLOCKED: {
-                const struct policy_slot *required = policy_blocker(p, s);
-
-                return required && depth < POLICY_REQUIRES_MAX && is_decided(p, required, depth + 1);
-        }
         default:
-                return false;
+                /* What is never given up is decided by what cannot change. */
+                return is_misconfigured(s);
         }
 }
 
@@ -160,20 +173,25 @@ static void decide(struct policy *p) {
 
         if (p->decided || !p->running || p->stopping)
                 return;
+        while (p->n_decided < p->n_slots && is_decided(p, p->slots[p->n_decided]))
+                p->n_decided++;
+        if (p->n_decided < p->n_slots)
+                return;
+
         for (size_t i = 0; i < p->n_slots; i++) {
                 const struct policy_slot *s = p->slots[i];
 
-                if (!s->used)
+                if (!s->used || s->removed)
                         continue;
-                if (!is_decided(p, s, 0))
-                        return;
                 if (s->rules.kind == WIRE_KIND_GATEWAY && s->state != WIRE_STATE_READY) {
                         /* Without its gateway a service does not serve; one that cannot be configured never will. */
-                        if (s->cause != WIRE_CAUSE_CONFIG && s->cause != WIRE_CAUSE_EXEC)
+                        if (!is_misconfigured(s))
                                 return;
+                        anything = false;
                         misconfigured = true;
+                        break;
                 }
-                if (s->state == WIRE_STATE_FAILED && s->cause == WIRE_CAUSE_CONFIG)
+                if (is_misconfigured(s) && s->cause == WIRE_CAUSE_CONFIG)
                         misconfigured = true;
                 if ((s->rules.kind == WIRE_KIND_PLUGIN || s->rules.kind == WIRE_KIND_EXEC) && policy_serves(s))
                         anything = true;
@@ -182,17 +200,39 @@ static void decide(struct policy *p) {
         policy_say(p, misconfigured && !anything ? ACTION_MISCONFIGURED : ACTION_SERVICE_READY, 0, 0);
 }
 
-static void finish(struct policy *p) {
+/* None is left, or none that SIGKILL ends. */
+static bool is_over(const struct policy_slot *s) {
+        const struct policy_process *all[] = {&s->main, &s->next, &s->old[0], &s->old[1]};
+
+        for (unsigned i = 0; s->used && i < ELEMENTSOF(all); i++)
+                if (policy_lives(all[i]) && all[i]->phase != PHASE_UNDEAD)
+                        return false;
+        return true;
+}
+
+/* The gateways first: until the last of them has given its last answer, somebody must work for them. */
+static void end_the_rest(struct policy *p, uint64_t now) {
+        for (size_t i = 0; i < p->n_slots; i++)
+                if (p->slots[i]->rules.kind == WIRE_KIND_GATEWAY && !is_over(p->slots[i]))
+                        return;
+        p->ending = true;
+        for (size_t i = 0; i < p->n_slots; i++)
+                if (p->slots[i]->used)
+                        policy_end_slot(p, (uint32_t) i, now);
+}
+
+static void finish(struct policy *p, uint64_t now) {
         if (!p->stopping || p->finished)
                 return;
-        for (size_t i = 0; i < p->n_slots; i++) {
-                const struct policy_slot *s = p->slots[i];
-                const struct policy_process *all[] = {&s->main, &s->next, &s->old[0], &s->old[1]};
-
-                for (unsigned j = 0; s->used && j < ELEMENTSOF(all); j++)
-                        if (policy_lives(all[j]) && all[j]->phase != PHASE_UNDEAD)
-                                return;
-        }
+        if (!p->ending)
+                end_the_rest(p, now);
+        if (!p->ending)
+                return;
+        /* Nothing is started any more, so a slot that is over stays so. */
+        while (p->n_finished < p->n_slots && is_over(p->slots[p->n_finished]))
+                p->n_finished++;
+        if (p->n_finished < p->n_slots)
+                return;
         p->finished = true;
         policy_say(p, ACTION_FINISHED, 0, 0);
 }
@@ -207,43 +247,66 @@ static void start_all(struct policy *p, uint64_t now) {
 static void stop_all(struct policy *p, uint64_t now) {
         p->stopping = true;
         for (size_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i]->used)
-                        policy_end_slot(p, (uint32_t) i, WIRE_CAUSE_STOPPED, now);
+                if (p->slots[i]->used && p->slots[i]->rules.kind == WIRE_KIND_GATEWAY)
+                        policy_end_slot(p, (uint32_t) i, now);
+}
+
+/* Of what a worker says about itself only this is believed: the rest is for the supervisor to know. */
+static enum wire_cause told_cause(enum wire_cause cause) {
+        return cause == WIRE_CAUSE_CONFIG || cause == WIRE_CAUSE_MISMATCH ? cause : WIRE_CAUSE_EXIT;
+}
+
+/* A death is never nobody's, and never a wish. */
+static enum wire_cause seen_cause(enum wire_cause cause) {
+        return cause > WIRE_CAUSE_NONE && cause < WIRE_CAUSE_STOPPED ? cause : WIRE_CAUSE_EXIT;
+}
+
+/* The slot's reason is about what serves or is to serve, not about what is on its way out. */
+static void hear(struct policy_slot *s, const struct policy_process *process, const struct policy_event *e) {
+        if (process->ending != WIRE_CAUSE_NONE && e->type != EVENT_BROKE)
+                return;
+        if (process == &s->main || process == &s->next)
+                (void) strcopy(s->reason, sizeof(s->reason), strempty(e->text));
 }
 
 /* Events about one process. */
 static void process_event(struct policy *p, const struct policy_event *e, struct policy_process *process, uint64_t now) {
         struct policy_slot *s = p->slots[e->slot];
 
-        if (e->type == EVENT_SPAWN_FAILED || e->type == EVENT_FAILED || e->type == EVENT_STALLED || e->type == EVENT_BROKE)
-                (void) strcopy(s->reason, sizeof(s->reason), strempty(e->text));
         switch (e->type) {
         case EVENT_SPAWNED:
                 policy_on_spawned(p, e->slot, process, now);
+                break;
+        case EVENT_SPAWN_FAILED:
+                hear(s, process, e);
+                policy_on_gone(p, e->slot, process, seen_cause(e->cause), e->exit_status, now);
                 break;
         case EVENT_READY:
                 policy_on_ready(p, e->slot, process, now);
                 break;
         case EVENT_FAILED:
                 /* It exits right behind; its exit is then of this cause. */
-                policy_let_go(p, e->slot, process, e->cause, now);
+                hear(s, process, e);
+                policy_let_go(p, e->slot, process, told_cause(e->cause), now);
                 break;
         case EVENT_PONG:
                 policy_pong(p, e->slot, process, now);
                 break;
         case EVENT_STALLED:
+                hear(s, process, e);
                 policy_abort(p, e->slot, process, WIRE_CAUSE_DEADLINE, now);
                 break;
         case EVENT_BROKE:
+                hear(s, process, e);
                 policy_kill(p, e->slot, process, WIRE_CAUSE_PROTOCOL, now);
                 break;
-        case EVENT_SPAWN_FAILED:
         case EVENT_DIED:
-                policy_on_gone(p, e->slot, process, e->cause, e->exit_status, now);
+                policy_on_gone(p, e->slot, process, seen_cause(e->cause), e->exit_status, now);
                 break;
         default:
                 break;
         }
+        policy_settle(p, e->slot, now);
 }
 
 static void want(struct policy *p, uint32_t slot, uint64_t now) {
@@ -292,8 +355,9 @@ int policy_step(struct policy *p, const struct policy_event *event, uint64_t now
                 break;
         }
 
+        policy_stir(p, now);
         decide(p);
-        finish(p);
+        finish(p, now);
         return p->failed ? -ENOMEM : 0;
 }
 
@@ -301,26 +365,22 @@ bool policy_degraded(const struct policy *p) {
         for (size_t i = 0; i < p->n_slots; i++) {
                 const struct policy_slot *s = p->slots[i];
 
-                if (s->used && !s->removed && !policy_serves(s))
+                if (!s->used || s->removed)
+                        continue;
+                switch (s->state) {
+                case WIRE_STATE_BLOCKED:
+                case WIRE_STATE_BACKOFF:
+                case WIRE_STATE_FAILED:
+                case WIRE_STATE_HELD:
+                case WIRE_STATE_UNDEAD:
                         return true;
+                case WIRE_STATE_STARTING:
+                        if (s->failures > 0)
+                                return true;
+                        break;
+                default:
+                        break;
+                }
         }
         return false;
-}
-
-void policy_check(const struct policy *p) {
-        size_t n_blocked = 0;
-
-        for (size_t i = 0; i < p->n_slots; i++) {
-                const struct policy_slot *s = p->slots[i];
-
-                if (!s->used)
-                        continue;
-                n_blocked += s->state == WIRE_STATE_BLOCKED;
-                assert(s->retry_at == NSEC_NEVER || !policy_lives(&s->main));
-                assert(!s->held || s->retry_at == NSEC_NEVER);
-                assert(s->state != WIRE_STATE_READY || s->main.phase == PHASE_READY || s->main.ending != WIRE_CAUSE_NONE);
-                assert(s->state != WIRE_STATE_STARTING || policy_lives(&s->main));
-                assert(policy_slot_deadline(s) >= p->next);
-        }
-        assert(n_blocked == p->n_blocked);
 }

@@ -54,8 +54,8 @@ struct policy_slot {
         uint32_t n_requires;
         char name[WIRE_NAME_MAX];
 
-        /* The invariants: next is there only while main is ready or a replacement of it was asked for; a slot with
-         * retry_at has no main; a held slot has no retry_at. */
+        /* The invariants, which policy_check() checks: next is there only while main is, and has a place in old kept
+         * for main; a slot with retry_at has no main; a held slot has no retry_at. */
         struct policy_process main, next, old[POLICY_OLD_MAX];
         enum wire_state state;
         enum wire_cause cause;    /* of the last failure; NONE once healthy */
@@ -69,8 +69,11 @@ struct policy_slot {
         uint32_t restarts;
         uint32_t deaths[WIRE_CAUSE_MAX];
         bool used, held, removed, wanted, replace_again;
+        bool gone;                /* ACTION_GONE was said */
+        bool required;            /* others require it */
         bool slow;                /* was given up: until it is healthy, each failure leads to the slow lane again */
-        char reason[WIRE_TEXT_MAX];
+        char reason[WIRE_TEXT_MAX]; /* for people: what it waits for, or why it failed */
+        char death[WIRE_TEXT_MAX];  /* ... and how the process ended that ACTION_RECORD is about */
 };
 
 enum policy_event_type {
@@ -113,7 +116,7 @@ enum policy_action_type {
         ACTION_SERVICE_READY, /* everything has been decided once, and the gateways serve */
         ACTION_MISCONFIGURED, /* ... and nothing can run because the configuration is wrong */
         ACTION_GIVEN_UP,      /* a critical slot failed; exit_status */
-        ACTION_GONE,          /* the slot was removed and its last process is gone */
+        ACTION_GONE,          /* the slot was removed and its last process is gone; its index is free when this was taken */
         ACTION_FINISHED,      /* after EVENT_STOP: no process is left, or none that SIGKILL ends */
 };
 
@@ -131,8 +134,13 @@ struct policy {
         uint32_t generation;      /* the last one given */
         uint32_t random;          /* state of the jitter */
         uint64_t next;            /* no deadline of any slot is before it */
-        bool running, stopping, decided, finished;
+        bool running, decided, finished;
+        bool stopping;            /* the gateways end, */
+        bool ending;              /* ... and when none is left, the rest */
+        bool stirred;             /* who is blocked may be so no longer, or by something else */
         size_t n_blocked;
+        size_t n_decided;         /* the slots before it have been decided once */
+        size_t n_finished;        /* while ending: the slots before it have no process left */
         struct policy_action *actions;
         size_t n_actions, actions_allocated, actions_taken;
         bool failed;              /* out of memory: some action is lost */
