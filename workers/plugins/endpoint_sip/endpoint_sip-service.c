@@ -32,7 +32,8 @@ static int check_name(struct wazo_context *ctx, const struct wazo_field *field, 
         return 0;
 }
 
-static const struct wazo_field option_text = {"text", WAZO_STRING, .length = WAZO_BETWEEN(1, 4092)};
+/* No control characters: an option becomes a line of a configuration file, and a line end in it would begin another. */
+static const struct wazo_field option_text = {"text", WAZO_STRING, .length = WAZO_BETWEEN(1, 4092), .pattern = "^[^\001-\037]*$"};
 static const struct wazo_field option_pair = {"option", WAZO_LIST, .item = &option_text, .length = WAZO_BETWEEN(2, 2)};
 
 #define SECTION(member, more) {member, WAZO_LIST, more, .length = WAZO_AT_MOST(512), .item = &option_pair, .preset = "[]"}

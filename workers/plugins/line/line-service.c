@@ -118,7 +118,7 @@ static const struct wazo_field fields[] = {
         {"provisioning_code", WAZO_STRING, WAZO_NULL_ON_CREATE, .length = WAZO_EXACTLY(6), .check = wazo_check_digits, .expression = CODE,
          .doc = "Six digits, to be dialled on a phone that becomes this line's; random when absent"},
         {"position", WAZO_INTEGER, WAZO_NULL_ON_CREATE, .range = WAZO_AT_LEAST(1), .preset = "1", .column = "num"},
-        {"caller_id_name", WAZO_STRING, WAZO_NULLABLE, .expression = CALLER_ID_NAME},
+        {"caller_id_name", WAZO_STRING, WAZO_NULLABLE, .pattern = "^[^\001-\037]*$", .expression = CALLER_ID_NAME},
         {"caller_id_num", WAZO_STRING, WAZO_NULLABLE, .check = wazo_check_digits, .expression = CALLER_ID_NUMBER},
         {"registrar", WAZO_STRING, WAZO_NULL_ON_CREATE, .length = WAZO_AT_MOST(128), .preset = "\"default\"", .column = "configregistrar"},
         {"is_webrtc", WAZO_BOOLEAN, WAZO_READ_ONLY},
