@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * wazo-host [SLOT]: a plugin worker. wazo-host --nursery: the process that plugin workers are forked from. Both are started by
+ * the supervisor, with the descriptors of lib/worker.h.
+ */
+#include <stdio.h>
+
+#include "workers/host/nursery.h"
+#include "workers/host/plugin-worker.h"
+#include "workers/host/title.h"
+
+int main(int argc, char **argv) {
+        bool nursery = argc > 1 && streq(argv[1], "--nursery");
+        struct worker w;
+        int r;
+
+        title_begin(argc, argv);
+        r = worker_begin(&w, nursery ? WIRE_KIND_NURSERY : WIRE_KIND_PLUGIN);
+        if (r < 0) {
+                (void) fprintf(stderr, "wazo-host is started by wazo-supervisord, not by hand: %s\n", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        return nursery ? nursery_run(&w) : plugin_worker_run(&w);
+}
