@@ -238,7 +238,7 @@ struct wire_death {
         uint64_t uptime_nsec;
         uint64_t at_wall;
         uint64_t user_usec, system_usec, max_rss_kib;
-        uint64_t restart_nsec; /* the wait before the next start, 0: at once */
+        uint64_t restart_nsec; /* the wait before the next start, 0: at once; NSEC_NEVER: not by itself */
         char name[WIRE_NAME_MAX];
         char reason[WIRE_TEXT_MAX];
         struct wire_inflight inflight; /* request_id "" when there was none */
