@@ -119,8 +119,8 @@ int paths_program(const struct paths *paths, const char *name, char *ret, size_t
         static const struct {
                 const char *name, *room; /* of the build folder's workers/ */
         } programs[] = {
-                {"wazo-gateway", "gateway"},  {"wazo-control", "control"}, {"wazo-host", "host"},
-                {"wazo-migrate", "migrate"},  {"wazo-plugin-describe", "host"},
+                {"wazo-gateway", "gateway"}, {"wazo-control", "control"},      {"wazo-host", "host"},
+                {"wazo-migrate", "migrate"}, {"wazo-plugin-describe", "host"}, {"wazo-config", "../config"},
         };
 
         for (unsigned i = 0; i < ELEMENTSOF(programs); i++) {

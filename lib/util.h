@@ -46,7 +46,7 @@ static inline const char *strempty(const char *s) {
 
 /* Copies as much of @from as fits and always ends @to with a NUL. Returns whether all of it fitted. */
 static inline bool strcopy(char *to, size_t size, const char *from) {
-        size_t length = strnlen(from, size);
+        size_t length = strlen(from);
         bool whole = length < size;
 
         if (!whole)

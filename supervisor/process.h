@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One child process, from its birth to the account of its death.
+ */
+#pragma once
+
+#include "supervisor/service.h"
+
+/* Begins a process of the slot: by the nursery where the plan says so and there is one, else by exec. The outcome is an
+ * event of the policy, at once or later. */
+void process_spawn(struct service *s, uint32_t slot, uint32_t generation);
+
+/*
+ * The parts that both ways of birth share: the process object with its channel, standard error and ring; the child's ends
+ * are returned in @ret_ends (channel, standard error, ring), owned by the caller. -ENOMEM or what the kernel said.
+ */
+int process_new(struct service *s, uint32_t slot, uint32_t generation, enum wire_kind kind, int ret_ends[3], struct process **ret) _must_check_;
+/* There is a child now: watches it. Takes @pidfd over. */
+int process_born(struct process *p, pid_t pid, int pidfd) _must_check_;
+struct process *process_free(struct process *p);
+
+/* Queues a message; a process that does not read is killed for it. */
+void process_send(struct process *p, enum wire_type type, uint64_t id, const void *body, size_t size, const int *fds, size_t n_fds);
+void process_signal(struct process *p, int signo);
+/* Reads what its channel still holds, with @budget messages at the most. */
+void process_read(struct process *p, unsigned budget);
+/* It broke the rules of its channel: told and killed. */
+void process_broke(struct process *p, const char *text);
