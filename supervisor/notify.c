@@ -74,10 +74,11 @@ static void work_out(struct service *s, char *line, size_t size) {
                 serving += slot->state == WIRE_STATE_READY || slot->state == WIRE_STATE_DONE || slot->state == WIRE_STATE_RESTING;
         }
         list_troubled(s, troubled, sizeof(troubled));
-        (void) snprintf(line, size, "%s: %zu of %zu workers%s%s%s%.100s",
+        if (snprintf(line, size, "%s: %zu of %zu workers%s%s%s%.100s",
                         s->stopping ? "stopping" : !s->ready_said ? "starting" : serving == total ? "running" : "degraded", serving, total,
                         troubled[0] && !s->stopping ? "; " : "", s->stopping ? "" : troubled, s->reload_outcome[0] ? "; " : "",
-                        s->reload_outcome); /* cut where it does not fit: the log has it whole */
+                        s->reload_outcome) >= (int) size)
+                line[size - 1] = 0; /* cut: the log has it whole */
 }
 
 void notify_status(struct service *s) {
