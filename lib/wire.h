@@ -59,7 +59,7 @@ enum wire_direction {
         X(DEATH,        17, WIRE_DOWN,          sizeof(struct wire_death),       1)             \
         X(COMMAND,      18, WIRE_UP,            sizeof(struct wire_command),     0)             \
         X(RESULT,       19, WIRE_DOWN,          sizeof(struct wire_result),      1)             \
-        X(DEPLOY,       20, WIRE_DOWN,          0,                               2)             \
+        X(DEPLOY,       20, WIRE_UP,            0,                               2)             \
         X(FORK,         32, WIRE_DOWN,          sizeof(struct wire_fork),        4)             \
         X(FORKED,       33, WIRE_UP,            sizeof(struct wire_forked),      1)             \
         X(REQUEST,      48, WIRE_ASK,           WIRE_VARIABLE,                   1)             \
