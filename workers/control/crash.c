@@ -82,7 +82,7 @@ static json_t *next_of(const struct wire_death *d) {
         if (d->restart_nsec == 0)
                 (void) strcopy(text, sizeof(text), "started again at once");
         else
-                (void) snprintf(text, sizeof(text), "started again after %.1f s",
+                (void) snprintf(text, sizeof(text), "started again after %.2f s",
                                 (double) d->restart_nsec / (double) NSEC_PER_SEC);
         r |= answers_set(next, "restart_in_ms", text_json_msec(d->restart_nsec));
         r |= answers_set(next, "text", json_string(text));

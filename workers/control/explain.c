@@ -6,28 +6,27 @@
 #include "workers/control/answers.h"
 #include "workers/control/text.h"
 
-/* Past this many, a schedule that never gives up goes on as its last step. */
-#define STEPS_MAX 24
+/* A schedule that reaches its cap later than this is not shown to its end. */
+#define STEPS_MAX 24U
 
-/* One step a failure, until nothing changes any more: at the slow lane, or at the cap when there is none. */
+static int add_step(json_t *steps, const struct backoff *b, uint32_t failures, bool failed) {
+        return json_array_append_new(steps, json_pack("{s:I, s:I, s:b}", "failures", (json_int_t) failures, "wait_ms",
+                                                      (json_int_t) backoff_nominal_msec(b, failures), "failed", failed));
+}
+
+/* One step a failure, until nothing changes any more; the last is the slow lane, where there is one. */
 static json_t *steps_of(const struct backoff *b) {
+        uint32_t last = b->intensity > 0 ? MIN(b->intensity - 1, STEPS_MAX) : STEPS_MAX;
         json_t *steps = json_array();
-        uint64_t last = 0;
         int r = steps ? 0 : -1;
 
-        for (uint32_t failures = 1; failures <= STEPS_MAX && r == 0; failures++) {
-                uint64_t wait = backoff_nominal_msec(b, failures);
-                bool failed;
-
-                (void) backoff_wait(b, failures, 0, &failed);
-                if (!failed && failures > 2 && wait == last)
+        for (uint32_t failures = 1; failures <= last && r == 0; failures++) {
+                if (failures > 2 && backoff_nominal_msec(b, failures) == backoff_nominal_msec(b, failures - 1))
                         break;
-                r = json_array_append_new(steps, json_pack("{s:I, s:I, s:b}", "failures", (json_int_t) failures,
-                                                           "wait_ms", (json_int_t) wait, "failed", failed));
-                if (failed)
-                        break;
-                last = wait;
+                r = add_step(steps, b, failures, false);
         }
+        if (b->intensity > 0 && r == 0)
+                r = add_step(steps, b, b->intensity, true);
         return answers_finish(steps, r);
 }
 

@@ -160,8 +160,11 @@ static void print_cell(const struct table *t, size_t i, size_t width) {
         int padding = (int) (width > used ? width - used : 0);
         const char *colour = heading ? format_bold() : (int) column == t->state_column ? format_state(t->cells[i]) : "";
 
-        printf("%*s%s%s%s%*s%s", right ? padding : 0, "", colour, t->cells[i], *colour ? format_plain() : "",
-               right || last ? 0 : padding, "", last ? "" : "  ");
+        /* No blanks at the end of a line. */
+        if (last && !t->cells[i][0])
+                return;
+        printf("%s%*s%s%s%s%*s", column > 0 ? "  " : "", right ? padding : 0, "", colour, t->cells[i],
+               *colour ? format_plain() : "", right || last ? 0 : padding, "");
 }
 
 void table_print(struct table *t, const char *indent) {

@@ -23,17 +23,20 @@ static void show_worker(const json_t *worker) {
 static void show_waits(const json_t *steps) {
         const json_t *step;
         char time[FORMAT_SIZE];
+        bool capped = true;
         size_t i, shown = 0;
 
         printf("  restart   ");
         json_array_foreach((json_t *) steps, i, step) {
                 json_int_t wait = get_int(step, "wait_ms");
 
-                if (get_bool(step, "failed"))
+                if (get_bool(step, "failed")) {
+                        capped = get_int(step, "failures") > (json_int_t) shown + 1;
                         break;
+                }
                 printf("%s%s", shown++ > 0 ? ", " : "", wait > 0 ? format_time(time, wait) : "at once");
         }
-        if (shown > 0 && i == json_array_size(steps))
+        if (shown > 0 && capped)
                 printf(" ...");
         if (shown == 0)
                 printf("in the slow lane only");
