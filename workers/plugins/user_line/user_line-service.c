@@ -64,11 +64,11 @@ static int insert(struct wazo_context *ctx, const struct wazo_association *assoc
                          "INSERT INTO user_line (user_id, line_id, main_user, main_line) VALUES (?, ?, "
                          "NOT EXISTS (SELECT 1 FROM user_line WHERE line_id = ?), NOT EXISTS (SELECT 1 FROM user_line WHERE user_id = ?))",
                          "IIII", id_of(pair->left), id_of(pair->right), id_of(pair->right), id_of(pair->left));
-        if (r >= 0)
-                r = find(ctx, association, pair);
-        if (r >= 0 && json_object_update(pair->objects, pair->row) < 0)
-                r = -ENOMEM;
-        return r < 0 ? r : 0;
+        if (r < 0)
+                return r;
+        json_decref(pair->row);
+        pair->row = NULL;
+        return find(ctx, association, pair);
 }
 
 static int set_main_line(struct wazo_context *ctx, json_int_t user_id, json_int_t line_id) {
@@ -246,10 +246,9 @@ static int replace(struct wazo_context *ctx, const struct wazo_association *asso
         if (r < 0)
                 return r;
         json_array_foreach(items, i, item) {
-                _wazo_unref_ json_t *objects = json_object();
-                struct wazo_pair one = {.left = pair->left, .right = json_object_get(item, "line"), .objects = objects};
+                struct wazo_pair one = {.left = pair->left, .right = json_object_get(item, "line")};
 
-                r = objects ? add(ctx, &one) : -ENOMEM;
+                r = add(ctx, &one);
                 json_decref(one.row);
                 if (r < 0)
                         return r;

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/plugin-harness.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+
+#define PLUGINS_MAX 16
+
+/* One database, and each plugin that was called so far. The first one owns the database's file. */
+static struct {
+        struct testing *testing;
+        char name[32];
+} plugins[PLUGINS_MAX];
+static size_t n_plugins;
+
+static char tenant[40];
+static struct testing *last;
+static json_t *last_json;
+static int64_t outbox_seen;
+
+/* Texts handed out live until the next test. */
+static char *texts[4096];
+static size_t n_texts;
+
+static const char *keep(char *text) {
+        ck_assert_ptr_nonnull(text);
+        ck_assert_uint_lt(n_texts, sizeof(texts) / sizeof(texts[0]));
+        return texts[n_texts++] = text;
+}
+
+static void forget(void) {
+        json_decref(last_json);
+        last_json = NULL;
+}
+
+static struct testing *plugin_named(const char *name) {
+        const char *dir = getenv("WAZO_TEST_PLUGINS");
+        const struct wazo_plugin *plugin;
+        char path[1024];
+        void *so;
+
+        for (size_t i = 0; i < n_plugins; i++)
+                if (strcmp(plugins[i].name, name) == 0)
+                        return plugins[i].testing;
+        ck_assert_msg(dir, "WAZO_TEST_PLUGINS is not set: run this test with meson test");
+        ck_assert_uint_lt(n_plugins, PLUGINS_MAX);
+        (void) snprintf(path, sizeof(path), "%s/%s/%s.so", dir, name, name);
+        so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        ck_assert_msg(so, "%s", dlerror());
+        plugin = dlsym(so, "wazo_plugin");
+        ck_assert_ptr_nonnull(plugin);
+        (void) snprintf(plugins[n_plugins].name, sizeof(plugins[0].name), "%s", name);
+        plugins[n_plugins].testing = testing_new(plugin, n_plugins > 0 ? plugins[0].testing : NULL);
+        return plugins[n_plugins++].testing;
+}
+
+void harness_begin(void) {
+        (void) strcpy(tenant, TENANT);
+        outbox_seen = 0;
+        (void) plugin_named("info");
+}
+
+void harness_end(void) {
+        forget();
+        while (n_plugins > 0)
+                testing_free(plugins[--n_plugins].testing);
+        while (n_texts > 0)
+                free(texts[--n_texts]);
+        last = NULL;
+}
+
+void as_tenant(const char *uuid) {
+        (void) snprintf(tenant, sizeof(tenant), "%s", uuid);
+}
+
+/* ----- requests ----- */
+
+static char *swap_quotes(const char *text) {
+        char *copy = strdup(text);
+
+        ck_assert_ptr_nonnull(copy);
+        for (char *c = copy; *c; c++)
+                if (*c == '\'')
+                        *c = '"';
+                else if (*c == '"')
+                        *c = '\'';
+        return copy;
+}
+
+void call_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status) {
+        struct testing *t = plugin_named(plugin);
+        char *json = body ? swap_quotes(body) : NULL;
+        unsigned got;
+
+        forget();
+        last = t;
+        (void) strcopy(t->tenant, sizeof(t->tenant), tenant);
+        got = testing_request(t, method, path, json, json ? strlen(json) : 0);
+        free(json);
+        if (got != status)
+                ck_abort_msg("%s:%d: %s %s: %u instead of %u: %s", file, line, method, path, got, status, reply_text());
+        last_json = testing_json(t);
+}
+
+static char *join(const json_t *list) {
+        const json_t *item;
+        char *text = NULL;
+        size_t i, size;
+        FILE *f = open_memstream(&text, &size);
+
+        ck_assert_ptr_nonnull(f);
+        json_array_foreach(list, i, item)
+                (void) fprintf(f, "%s%s", i > 0 ? "\n" : "", json_is_string(item) ? json_string_value(item) : "(not a text)");
+        (void) fclose(f);
+        return text;
+}
+
+void refuse_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status,
+               const char *expected) {
+        const char *got;
+
+        call_at(file, line, plugin, method, path, body, status);
+        got = keep(join(last_json));
+        if (strcmp(got, expected) != 0)
+                ck_abort_msg("%s:%d: %s %s: \"%s\" instead of \"%s\"", file, line, method, path, got, expected);
+}
+
+/* ----- the answer ----- */
+
+const char *reply_text(void) {
+        return last && last->reply.body ? last->reply.body : "";
+}
+
+const char *reply_location(void) {
+        return last && last->reply.location ? last->reply.location : "";
+}
+
+static const json_t *step(const json_t *at, const char *word) {
+        return json_is_array(at) ? json_array_get(at, strtoul(word, NULL, 10)) : json_object_get(at, word);
+}
+
+const json_t *reply_member(const char *path) {
+        const json_t *at = last_json;
+        char copy[256], *rest = copy, *word;
+
+        (void) snprintf(copy, sizeof(copy), "%s", path);
+        while (at && (word = strsep(&rest, ".")))
+                at = step(at, word);
+        if (!at)
+                ck_abort_msg("there is no %s in %s", path, reply_text());
+        return at;
+}
+
+const char *reply_string(const char *path) {
+        const json_t *value = reply_member(path);
+
+        ck_assert_msg(json_is_string(value), "%s is no text in %s", path, reply_text());
+        return json_string_value(value);
+}
+
+int64_t reply_integer(const char *path) {
+        const json_t *value = reply_member(path);
+
+        ck_assert_msg(json_is_integer(value), "%s is no integer in %s", path, reply_text());
+        return json_integer_value(value);
+}
+
+static const char *part(const json_t *value) {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII), *swapped;
+
+        ck_assert_ptr_nonnull(text);
+        swapped = swap_quotes(text);
+        free(text);
+        return keep(swapped);
+}
+
+const char *reply_part(const char *path) {
+        return part(reply_member(path));
+}
+
+const char *reply_items(const char *member) {
+        const json_t *item;
+        char *text = NULL;
+        size_t i, size;
+        FILE *f = open_memstream(&text, &size);
+
+        ck_assert_ptr_nonnull(f);
+        json_array_foreach(reply_member("items"), i, item) {
+                const json_t *value = json_object_get(item, member);
+
+                (void) fprintf(f, "%s%s", i > 0 ? " " : "", json_is_string(value) ? json_string_value(value) : part(value));
+        }
+        (void) fclose(f);
+        return keep(text);
+}
+
+/* ----- the database ----- */
+
+void sql(const char *statement) {
+        free(testing_sql(plugins[0].testing, statement));
+}
+
+const char *sql_text(const char *select) {
+        char *text = testing_sql(plugins[0].testing, select);
+
+        return keep(text ? text : strdup("-"));
+}
+
+int64_t sql_integer(const char *select) {
+        return strtoll(sql_text(select), NULL, 10);
+}
+
+static void write_reload(FILE *f, const json_t *payload) {
+        const json_t *command;
+        size_t i;
+
+        (void) fputs("reload:", f);
+        json_array_foreach(json_object_get(payload, "ipbx"), i, command)
+                (void) fprintf(f, "%s%s", i > 0 ? ", " : " ", json_string_value(command));
+}
+
+static void write_event(FILE *f, const json_t *row, const json_t *headers, const json_t *payload) {
+        static const char prefix[] = "user_uuid:";
+
+        (void) fprintf(f, "event: %s %s %s", json_string_value(json_object_get(row, "name")),
+                       json_string_value(json_object_get(row, "routing_key")), part(json_object_get(payload, "data")));
+        for (void *at = json_object_iter((json_t *) headers); at; at = json_object_iter_next((json_t *) headers, at))
+                if (strncmp(json_object_iter_key(at), prefix, sizeof(prefix) - 1) == 0)
+                        (void) fprintf(f, " %s", json_object_iter_key(at) + sizeof(prefix) - 1);
+}
+
+static void write_row(FILE *f, const json_t *row) {
+        json_t *headers = json_loads(json_string_value(json_object_get(row, "headers")), 0, NULL);
+        json_t *payload = json_loads(json_string_value(json_object_get(row, "payload")), 0, NULL);
+        const char *name = json_string_value(json_object_get(row, "name"));
+
+        if (strcmp(json_string_value(json_object_get(row, "kind")), "event") == 0)
+                write_event(f, row, headers, payload);
+        else if (strcmp(name, "/exec_request_handlers") == 0)
+                write_reload(f, payload);
+        else
+                (void) fprintf(f, "call: %s %s %s", json_string_value(json_object_get(headers, "method")), name,
+                               part(json_object_get(headers, "query")));
+        (void) fputc('\n', f);
+        json_decref(headers);
+        json_decref(payload);
+}
+
+const char *outbox(void) {
+        char *text = NULL, select[512];
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        ck_assert_ptr_nonnull(f);
+        for (;;) {
+                const char *found;
+                json_t *row;
+
+                (void) snprintf(select, sizeof(select),
+                                "SELECT json_object('id', id, 'kind', kind, 'name', name, 'routing_key', routing_key, 'headers', headers, "
+                                "'payload', COALESCE(payload, 'null')) FROM outbox WHERE id > %lld ORDER BY id LIMIT 1",
+                                (long long) outbox_seen);
+                found = sql_text(select);
+                if (strcmp(found, "-") == 0)
+                        break;
+                row = json_loads(found, 0, NULL);
+                ck_assert_ptr_nonnull(row);
+                outbox_seen = json_integer_value(json_object_get(row, "id"));
+                write_row(f, row);
+                json_decref(row);
+        }
+        (void) fclose(f);
+        return keep(text);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Several plugins over one database in the test's own process: plugins are loaded as they were built, the database is a new
+ * file for each test.
+ *
+ *     harness_begin();
+ *     call("user", "POST", "/users", "{'firstname': 'A'}", 201);
+ *     ck_assert_str_eq(reply_string("caller_id"), "\"A\"");
+ *     refuse("user", "POST", "/users", "{}", 400, "Input Error - firstname: ['Missing data for required field.']");
+ *     harness_end();
+ *
+ * In bodies ' stands for ". Everything aborts the test on failure.
+ */
+#pragma once
+
+#include <check.h>
+#include <jansson.h>
+#include <stdint.h>
+
+#include "workers/kit/testing.h"
+
+#define TENANT TESTING_TENANT         /* who asks, unless as_tenant() says otherwise */
+#define SUBTENANT TESTING_CHILD       /* below it */
+#define OTHER_TENANT TESTING_STRANGER /* of somebody else */
+#define BASE_URL "http://localhost:9486/1.1"
+
+void harness_begin(void);
+void harness_end(void);
+
+/* Requests until the next call come from this tenant: TENANT with SUBTENANT below it, or another alone. */
+void as_tenant(const char *uuid);
+
+/* One request, whose status must be @status; the answer is in the reply_ functions until the next request. @path may have a
+ * query, as it stands, undecoded. @body: NULL for none. */
+#define call(plugin, method, path, body, status) call_at(__FILE__, __LINE__, plugin, method, path, body, status)
+void call_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status);
+/* The same for one that is refused: @texts are all strings of the answer, a newline between them. */
+#define refuse(plugin, method, path, body, status, texts) refuse_at(__FILE__, __LINE__, plugin, method, path, body, status, texts)
+void refuse_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status,
+               const char *texts);
+
+const char *reply_text(void);
+const char *reply_location(void);
+/* A member of the answer by path: "items.0.name". Fails the test when there is none. */
+const json_t *reply_member(const char *path);
+/* Of the type asked for, or the test fails. */
+const char *reply_string(const char *path);
+int64_t reply_integer(const char *path);
+/* As JSON text with ' for ". */
+const char *reply_part(const char *path);
+/* A member of all items, "a b c": of the list's items, or of @path. */
+const char *reply_items(const char *member);
+
+/* SQL on the side, committed at once. */
+void sql(const char *statement);
+int64_t sql_integer(const char *select);
+/* The first column of the first row; "-" for NULL or no row. */
+const char *sql_text(const char *select);
+
+/*
+ * The rows of the outbox since the last call, in their order, a line each, in JSON ' for ":
+ *
+ *     reload: dialplan reload, module reload res_pjsip.so
+ *     call: GET /move_voicemail {'old_mailbox': '1'}
+ *     event: voicemail_created config.voicemail.created {'id': 1} *
+ *
+ * where * are the users whom the event's header names.
+ */
+const char *outbox(void);
