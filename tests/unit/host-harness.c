@@ -115,7 +115,6 @@ static int open_plugin(const char *file, char path[512]) {
 
         (void) snprintf(path, 512, "%s/%s.so", PLUGIN_DIR, file);
         fd = open(path, O_RDONLY | O_CLOEXEC);
-        ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
         return fd;
 }
 
@@ -146,13 +145,13 @@ void hosted_setup(struct hosted *h, const struct hosted_setup *s) {
 
         (void) strcopy(setup.plugin, sizeof(setup.plugin), plugin);
         (void) strcopy(setup.name, sizeof(setup.name), s->name ? s->name : plugin);
-        /* A file that is no plugin has none. */
+        /* A file that is no plugin has none; one that is not there is left out, as the supervisor does. */
         (void) !elf_build_id(fds[1], setup.plugin_build_id);
         if (s->other_build_id)
                 setup.plugin_build_id[0] ^= 1;
-        ck_assert_int_eq(channel_send(h->channel, WIRE_SETUP, 0, &setup, sizeof(setup), fds, 2), 0);
+        ck_assert_int_eq(channel_send(h->channel, WIRE_SETUP, 0, &setup, sizeof(setup), fds, fds[1] >= 0 ? 2 : 1), 0);
         (void) close(fds[0]);
-        (void) close(fds[1]);
+        (void) fd_close(fds[1]);
 }
 
 static void expect_ready(struct hosted *h) {
@@ -168,13 +167,10 @@ void hosted_start(struct hosted *h, const struct hosted_setup *setup) {
 }
 
 void hosted_nursery(struct hosted *h) {
-        struct wire_setup setup = {.kind = WIRE_KIND_NURSERY, .log_level = 3, .service = "wazo-test", .name = "nursery",
-                                   .fd_roles = {WIRE_FD_SLICE}};
-        int slice = make_slice(NULL);
+        struct wire_setup setup = {.kind = WIRE_KIND_NURSERY, .log_level = 3, .service = "wazo-test", .name = "nursery"};
 
         hosted_exec(h, true);
-        ck_assert_int_eq(channel_send(h->channel, WIRE_SETUP, 0, &setup, sizeof(setup), &slice, 1), 0);
-        (void) close(slice);
+        ck_assert_int_eq(channel_send(h->channel, WIRE_SETUP, 0, &setup, sizeof(setup), NULL, 0), 0);
         expect_ready(h);
 }
 

@@ -216,6 +216,7 @@ START_TEST(does_not_load) {
                 {{.file = "variant", .plugin = "user"}, WIRE_CAUSE_MISMATCH, "is plugin variant, not user"},
                 {{.file = "variant", .other_build_id = true}, WIRE_CAUSE_MISMATCH, "not what its description was made from"},
                 {{.file = "text", .plugin = "variant"}, WIRE_CAUSE_CONFIG, "no shared object"},
+                {{.file = "absent"}, WIRE_CAUSE_CONFIG, "/absent.so: No such file"},
                 {{.file = "crashdummy", .start = "misconfigured"}, WIRE_CAUSE_CONFIG, "told to be misconfigured"},
         };
 
@@ -532,6 +533,55 @@ START_TEST(nursery_end) {
 }
 END_TEST
 
+/* KiB of its own: shared pages count by the share. */
+static long memory_of(pid_t pid) {
+        char text[4096];
+        const char *at;
+
+        read_proc(pid, "smaps_rollup", text, sizeof(text));
+        at = strstr(text, "\nPss:");
+        ck_assert_ptr_nonnull(at);
+        return strtol(at + 5, NULL, 10);
+}
+
+/* What the issue promises of a dozen workers of one nursery. */
+START_TEST(small) {
+        enum { DOZEN = 12, RESTING_MAX = 300, WORKING_MAX = 600 };
+        struct hosted h[DOZEN];
+        long resting = 0, working = 0;
+
+        hosted_nursery(&nursery);
+        for (int i = 0; i < DOZEN; i++) {
+                hosted_fork(&h[i], &nursery, &any_order);
+                hosted_start(&h[i], &crashdummy);
+        }
+        for (int i = 0; i < DOZEN; i++)
+                resting += memory_of(h[i].pid);
+        for (int i = 0; i < DOZEN; i++) {
+                int gateway = hosted_peer(&h[i]);
+
+                for (int j = 0; j < 10; j++)
+                        free(gateway_get(gateway, "ok", NULL));
+                free(gateway_get(gateway, "big", NULL));
+                (void) close(gateway);
+        }
+        for (int i = 0; i < DOZEN; i++)
+                working += memory_of(h[i].pid);
+        (void) fprintf(stderr, "memory of a worker: %ld KiB resting, %ld after work; the nursery %ld\n", resting / DOZEN,
+                       working / DOZEN, memory_of(nursery.pid));
+        ck_assert_int_le(resting / DOZEN, RESTING_MAX);
+        ck_assert_int_le(working / DOZEN, WORKING_MAX);
+        if (getenv("HOST_SMAPS")) {
+                char command[64];
+
+                (void) snprintf(command, sizeof(command), "cat /proc/%d/smaps", (int) h[3].pid);
+                (void) !system(command);
+        }
+        for (int i = 0; i < DOZEN; i++)
+                hosted_kill(&h[i]);
+}
+END_TEST
+
 static void forget_nursery(void) {
         if (nursery.pid > 0 && nursery.pidfd > 0)
                 hosted_kill(&nursery);
@@ -563,6 +613,10 @@ static Suite *suite(void) {
         tcase_add_loop_test(worker, shown_by_ps, 0, WAYS);
         tcase_add_test(births, nursery_limits);
         tcase_add_test(births, nursery_many);
+        /* Sanitizers keep books of their own. */
+#if !defined(__SANITIZE_ADDRESS__)
+        tcase_add_test(births, small);
+#endif
         tcase_add_test(births, nursery_death);
         tcase_add_test(births, nursery_end);
         suite_add_tcase(s, worker);

@@ -3,11 +3,20 @@
  * wazo-host [SLOT]: a plugin worker. wazo-host --nursery: the process that plugin workers are forked from. Both are started by
  * the supervisor, with the descriptors of lib/worker.h.
  */
+#include <malloc.h>
 #include <stdio.h>
 
 #include "workers/host/nursery.h"
 #include "workers/host/plugin-worker.h"
 #include "workers/host/title.h"
+
+/* A large body is given back at once, and the heap does not keep what one request needed. Said here, the limits stay: glibc
+ * otherwise raises them with use. */
+static void set_up_memory(void) {
+        (void) mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+        (void) mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+        (void) mallopt(M_ARENA_MAX, 1);
+}
 
 int main(int argc, char **argv) {
         bool nursery = argc > 1 && streq(argv[1], "--nursery");
@@ -15,6 +24,7 @@ int main(int argc, char **argv) {
         int r;
 
         title_begin(argc, argv);
+        set_up_memory();
         r = worker_begin(&w, nursery ? WIRE_KIND_NURSERY : WIRE_KIND_PLUGIN);
         if (r < 0) {
                 (void) fprintf(stderr, "wazo-host is started by wazo-supervisord, not by hand: %s\n", strerror(-r));

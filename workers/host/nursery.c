@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "lib/paths.h"
 #include "workers/host/birth.h"
 #include "workers/host/hardening.h"
 #include "workers/host/plugin-worker.h"
@@ -15,6 +16,9 @@
 
 /* The supervisor has one fork outstanding and reads its channel: an answer never waits for longer. */
 #define ANSWER_MSEC 10000
+
+/* The embedded default. libpq, four times as large, is loaded by who has a PostgreSQL to talk to. */
+#define DRIVER "db-sqlite.so"
 
 /* Outcomes of handling one message. */
 enum { GO_ON, FINISHED };
@@ -25,29 +29,20 @@ struct nursery {
         pid_t parent;
 };
 
-/* <driver_dir>/db-<scheme>.so, by the slice. What cannot be loaded here is loaded, and reported, by who needs it. */
-static void preload_driver(const char *slice, size_t size) {
-        json_t *root = json_loadb(slice, size, 0, NULL);
-        const char *dir = NULL, *uri = NULL, *scheme_end;
-        char path[1024];
+/* What every plugin worker would otherwise load, relocate and read for itself. What fails here is done, and reported, by who
+ * needs it. */
+static void preload(void) {
+        char path[sizeof(((struct paths *) NULL)->drivers) + sizeof("/" DRIVER)];
+        struct paths paths;
 
-        if (root && json_unpack(root, "{s:s, s:{s:s}}", "driver_dir", &dir, "db", "uri", &uri) == 0) {
-                scheme_end = strstr(uri, "://");
-                if (scheme_end && snprintf(path, sizeof(path), "%s/db-%.*s.so", dir, (int) (scheme_end - uri), uri) < (int) sizeof(path) &&
-                    !dlopen(path, RTLD_NOW | RTLD_LOCAL))
-                        log_warning("%s is not loaded in advance: %s", path, strempty(dlerror()));
+        if (paths_find(&paths) >= 0) {
+                (void) snprintf(path, sizeof(path), "%s/%s", paths.drivers, DRIVER);
+                if (!dlopen(path, RTLD_NOW | RTLD_LOCAL))
+                        log_debug("not loaded in advance: %s", strempty(dlerror()));
         }
-        json_decref(root);
-}
-
-static void preload(struct worker *w) {
-        _cleanup_free_ char *slice = NULL;
-        size_t size;
-
-        /* Once, of the kernel's random numbers: clients do not learn it from one worker to use it on another. */
+        /* Once, of the kernel's random numbers: no client can learn it, that workers share it gives nothing away. */
         json_object_seed(0);
-        if (worker_read_slice(w, &slice, &size) >= 0)
-                preload_driver(slice, size);
+        tzset();
         /* What is free now would otherwise be copied by each worker that uses it. */
         (void) malloc_trim(0);
 }
@@ -154,7 +149,7 @@ int nursery_run(struct worker *w) {
         if (prctl(PR_GET_PDEATHSIG, &n.parent_death_signal) < 0)
                 n.parent_death_signal = 0;
         title_set(w->setup.service, w->setup.name);
-        preload(w);
+        preload();
 
         hardening_describe(hardening, sizeof(hardening));
         r = worker_note(w, "hardening", "%s", hardening);

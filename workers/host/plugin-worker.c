@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "workers/host/plugin-worker.h"
 
+#include <fcntl.h>
+
 #include "workers/host/hardening.h"
 #include "workers/host/plugin.h"
 #include "workers/host/serve.h"
@@ -13,16 +15,25 @@ static void log_line(void *userdata, unsigned level, const char *line) {
         log_write(level < LOG_LEVEL_MAX ? (enum log_level) level : LOG_LEVEL_ERROR, "%s", line);
 }
 
+/* The supervisor leaves a file that it cannot open to us, for a sentence about it. */
+static int open_plugin(struct worker *w) {
+        int fd = worker_take_fd(w, WIRE_FD_PLUGIN, 0);
+
+        if (fd < 0)
+                fd = open(w->setup.plugin_path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                worker_fail(w, WIRE_CAUSE_CONFIG, "cannot open %s: %m", w->setup.plugin_path);
+        return fd;
+}
+
 /* The same file as described, of our ABI, under its own name. */
 static const struct wazo_plugin *load(struct worker *w) {
-        _cleanup_close_ int fd = worker_take_fd(w, WIRE_FD_PLUGIN, 0);
+        _cleanup_close_ int fd = open_plugin(w);
         const struct wire_setup *setup = &w->setup;
         const struct wazo_plugin *plugin;
         char error[ERROR_MAX];
         int r;
 
-        if (fd < 0)
-                worker_fail(w, WIRE_CAUSE_EXIT, "the supervisor passed no plugin to load");
         r = plugin_check_build_id(fd, setup->plugin_path, setup->plugin_build_id, error, sizeof(error));
         if (r >= 0)
                 r = plugin_load(fd, setup->plugin_path, &plugin, error, sizeof(error));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "workers/host/serve.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -165,6 +166,7 @@ static void on_nothing(struct serve *s) {
 
         if (rest_deadline(s) <= now) {
                 wazo_host_idle(s->host);
+                (void) malloc_trim(0);
                 s->rested = true;
         }
         if (idle_deadline(s) <= now)
