@@ -127,15 +127,14 @@ struct policy_process *policy_free_old(struct policy_slot *s) {
         return NULL;
 }
 
-/* The replacement is ready: what it replaces has its way to the end. */
-static void promote(struct policy *p, uint32_t slot, uint64_t now) {
-        struct policy_slot *s = p->slots[slot];
+/* The replacement is ready. Returns what it replaces, which has its way to the end. */
+static struct policy_process *promote(struct policy_slot *s) {
         struct policy_process *old = policy_free_old(s);
 
         *old = s->main; /* there is room: see policy_check() */
         s->main = s->next;
         s->next = (struct policy_process) {0};
-        policy_end(p, slot, old, WIRE_CAUSE_REPLACED, now);
+        return old;
 }
 
 /* What it was to replace is gone before it was ready: it is the one to wait for. */
@@ -192,6 +191,7 @@ void policy_settle(struct policy *p, uint32_t slot, uint64_t now) {
 
 void policy_on_ready(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
+        struct policy_process *old;
 
         if (process->phase != PHASE_STARTING || process->ending != WIRE_CAUSE_NONE)
                 return;
@@ -203,8 +203,7 @@ void policy_on_ready(struct policy *p, uint32_t slot, struct policy_process *pro
                 process->ping_at = policy_after(now, s->rules.ping_msec);
                 policy_due(p, process->ping_at);
         }
-        if (process == &s->next)
-                promote(p, slot, now);
+        old = process == &s->next ? promote(s) : NULL;
         if (s->failures > 0 || s->slow || s->cause != WIRE_CAUSE_NONE) {
                 s->healthy_at = policy_after(now, s->rules.healthy_msec);
                 policy_due(p, s->healthy_at);
@@ -213,6 +212,8 @@ void policy_on_ready(struct policy *p, uint32_t slot, struct policy_process *pro
         s->reason[0] = 0;
         policy_set_state(p, slot, WIRE_STATE_READY, now);
         policy_say(p, ACTION_SERVE, slot, s->main.generation);
+        if (old) /* after the switch: nothing more comes to it */
+                policy_end(p, slot, old, WIRE_CAUSE_REPLACED, now);
         policy_say(p, ACTION_CHANGED, slot, 0);
 }
 

@@ -219,6 +219,7 @@ static void end_the_rest(struct policy *p, uint64_t now) {
         for (size_t i = 0; i < p->n_slots; i++)
                 if (p->slots[i]->used)
                         policy_end_slot(p, (uint32_t) i, now);
+        p->stirred = false; /* nobody starts any more */
 }
 
 static void finish(struct policy *p, uint64_t now) {
