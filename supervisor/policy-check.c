@@ -17,10 +17,10 @@ static void check_processes(const struct policy *p, const struct policy_slot *s)
                 assert(all[i]->phase == PHASE_READY || all[i]->ping_at == NSEC_NEVER || !policy_lives(all[i]));
                 n_old += i >= 2 && policy_lives(all[i]);
         }
-        if (policy_lives(&s->next)) {
+        assert(s->next.phase != PHASE_READY);
+        if (policy_lives(&s->next) && s->next.ending == WIRE_CAUSE_NONE) {
                 assert(policy_lives(&s->main));
-                assert(s->next.ending != WIRE_CAUSE_NONE || n_old < POLICY_OLD_MAX);
-                assert(s->next.phase != PHASE_READY);
+                assert(n_old < POLICY_OLD_MAX);
         }
         assert(s->main.phase != PHASE_UNDEAD || n_old == POLICY_OLD_MAX);
 }

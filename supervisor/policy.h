@@ -54,8 +54,8 @@ struct policy_slot {
         uint32_t n_requires;
         char name[WIRE_NAME_MAX];
 
-        /* The invariants, which policy_check() checks: next is there only while main is, and has a place in old kept
-         * for main; a slot with retry_at has no main; a held slot has no retry_at. */
+        /* The invariants, which policy_check() checks: unless it is being ended, next is there only while main is, and
+         * there is a place in old for main; a slot with retry_at has no main; a held slot has no retry_at. */
         struct policy_process main, next, old[POLICY_OLD_MAX];
         enum wire_state state;
         enum wire_cause cause;    /* of the last failure; NONE once healthy */
