@@ -45,11 +45,24 @@ static json_t *figures(const struct figure *figures, size_t n, bool with_zeros) 
         return answers_finish(object, r);
 }
 
-static json_t *schedule_of(const struct plan_timing *t) {
-        const struct backoff b = {.base_msec = t->backoff_base_msec, .cap_msec = t->backoff_cap_msec,
-                                  .intensity = t->intensity, .slow_msec = t->slow_msec};
+/* As the supervisor takes it (rules_of() in supervisor/service.c): neither control nor a gateway is ever given up. */
+static struct backoff backoff_of(const struct plan_worker *w) {
+        const struct plan_timing *t = &w->timing;
+        struct backoff b = {.base_msec = t->backoff_base_msec, .cap_msec = t->backoff_cap_msec,
+                            .intensity = t->intensity, .slow_msec = t->slow_msec};
+
+        if (w->kind == WIRE_KIND_CONTROL || w->kind == WIRE_KIND_GATEWAY) {
+                b.intensity = 0;
+                b.cap_msec = MIN(b.cap_msec, UINT64_C(1000));
+        }
+        return b;
+}
+
+static json_t *schedule_of(const struct plan_worker *w) {
+        const struct plan_timing *t = &w->timing;
+        const struct backoff b = backoff_of(w);
         const struct figure list[] = {
-                {"base_ms", t->backoff_base_msec}, {"cap_ms", t->backoff_cap_msec}, {"intensity", t->intensity},
+                {"base_ms", b.base_msec}, {"cap_ms", b.cap_msec}, {"intensity", b.intensity},
                 {"window_ms", t->window_msec}, {"slow_ms", t->slow_msec}, {"healthy_ms", t->healthy_msec},
         };
         json_t *schedule = figures(list, ELEMENTSOF(list), true);
@@ -132,7 +145,7 @@ static json_t *plan_of(const struct model *m, const struct plan_worker *w) {
         r |= answers_set(plan, "idle_ms", answers_integer(w->idle_msec));
         r |= answers_set(plan, "nursery", json_boolean(w->nursery));
         r |= answers_set(plan, "command", command_of(w));
-        r |= answers_set(plan, "schedule", schedule_of(&w->timing));
+        r |= answers_set(plan, "schedule", schedule_of(w));
         r |= answers_set(plan, "limits", limits_of(w));
         r |= answers_set(plan, "timing", timing_of(&w->timing));
         r |= answers_set(plan, "requires", requires_of(m, w));

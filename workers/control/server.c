@@ -116,8 +116,6 @@ static int command(struct client *c, const struct varlink_call *call, const stru
         uint64_t id = ++s->command_id;
         int r;
 
-        log_info("%s%s%s, asked for at the control socket", wire_verb_to_string(wanted->verb), wanted->worker[0] ? " " : "",
-                 wanted->worker);
         r = s->send(s->userdata, id, wanted);
         if (call->oneway)
                 return 0;
