@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lib/request.h"
+#include "workers/kit/describe.h"
 #include "workers/kit/wazo-plugin.h"
 
 #pragma GCC visibility push(default)

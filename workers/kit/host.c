@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A plugin at work: made, asked, put to rest. */
+#include "workers/kit/host.h"
+
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "lib/log.h"
+#include "workers/kit/internal.h"
+
+/* ----- logging: the host's own log, since each shared object has a copy of lib/log ----- */
+
+static struct wazo_host *logging;
+
+static void logv(const struct wazo_host *host, unsigned level, const char *format, va_list ap) {
+        char line[1024];
+
+        (void) vsnprintf(line, sizeof(line), format, ap);
+        if (host && host->setup.log)
+                host->setup.log(host->setup.userdata, level, line);
+        else
+                (void) fprintf(stderr, "%s\n", line);
+}
+
+void kit_log(struct wazo_host *host, unsigned level, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        logv(host, level, format, ap);
+        va_end(ap);
+}
+
+#define LOG_FUNCTION(name, level)                       \
+        void name(const char *text, ...) {              \
+                va_list ap;                             \
+                                                        \
+                va_start(ap, text);                     \
+                logv(logging, (level), text, ap);       \
+                va_end(ap);                             \
+        }
+
+LOG_FUNCTION(wazo_log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(wazo_log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(wazo_log_error, LOG_LEVEL_ERROR)
+
+/* ----- settings ----- */
+
+/* The section as the configuration checked it, with what it does not say. Checked again: the two may be of two ages. */
+static int read_settings(struct wazo_host *host, char *error, size_t error_size) {
+        const json_t *section = json_object_get(host->slice, "config");
+
+        host->settings = json_object();
+        if (!host->settings)
+                return -ENOMEM;
+        for (const struct wazo_setting *s = host->setup.plugin->settings; s && s->key; s++) {
+                const struct wazo_field field = {.name = s->key, .type = s->type, .range = s->range, .preset = s->preset};
+                const json_t *given = json_object_get(section, s->key);
+                json_t *value = NULL, *messages = NULL;
+                int r;
+
+                if (given && !json_is_null(given))
+                        r = validate_value(NULL, &field, given, &value, &messages);
+                else
+                        r = preset_value(&field, &value);
+                if (messages) {
+                        _cleanup_free_ char *text = wazo_python(messages);
+
+                        (void) snprintf(error, error_size, "setting %s of plugin %s: %s", s->key, host->setup.plugin->name, strempty(text));
+                        json_decref(messages);
+                        return -EINVAL;
+                }
+                if (r >= 0)
+                        r = wazo_set(host->settings, s->key, value);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* ----- life ----- */
+
+static int check_plugin(const struct wazo_plugin *plugin, char *error, size_t error_size) {
+        if (plugin->abi == WAZO_PLUGIN_ABI && plugin->size >= sizeof(*plugin) && plugin->name)
+                return 0;
+        (void) snprintf(error, error_size, "the plugin was made for version %u of the kit, this is version %u", plugin->abi, WAZO_PLUGIN_ABI);
+        return -ELIBBAD;
+}
+
+static int init_plugin(struct wazo_host *host, char *error, size_t error_size) {
+        struct wazo_context ctx = {.host = host, .reply = REPLY_NULL};
+        int r;
+
+        if (!host->setup.plugin->init)
+                return 0;
+        r = host->setup.plugin->init(&ctx);
+        if (r < 0)
+                (void) snprintf(error, error_size, "plugin %s: its configuration cannot work: %.*s", host->setup.plugin->name,
+                                (int) MIN(ctx.reply.body_size, (size_t) 160), ctx.reply.body ? ctx.reply.body : strerror(-r));
+        context_done(&ctx);
+        return r < 0 ? r == -ECANCELED ? -EINVAL : r : 0;
+}
+
+int wazo_host_new(const struct wazo_host_setup *setup, struct wazo_host **ret, char *error, size_t error_size) {
+        struct wazo_host *host = NULL;
+        char unused[2];
+        int r;
+
+        if (!error) {
+                error = unused;
+                error_size = sizeof(unused);
+        }
+        error[0] = 0;
+        r = check_plugin(setup->plugin, error, error_size);
+        if (r < 0)
+                return r;
+        host = calloc(1, sizeof(*host));
+        if (!host)
+                return -ENOMEM;
+        host->setup = *setup;
+        host->slice = json_loadb(setup->slice, setup->slice_size, 0, NULL);
+        host->setup.slice = NULL; /* not ours to keep */
+        r = json_is_object(host->slice) ? 0 : -EINVAL;
+        if (r < 0)
+                (void) snprintf(error, error_size, "the worker's slice is not a JSON object");
+        else if (!strcopy(host->driver_dir, sizeof(host->driver_dir), strempty(wazo_string(host->slice, "driver_dir"))))
+                r = -ENAMETOOLONG;
+        logging = host;
+        if (r >= 0)
+                r = read_settings(host, error, error_size);
+        if (r >= 0)
+                r = init_plugin(host, error, error_size);
+        if (r < 0) {
+                wazo_host_free(host);
+                return r;
+        }
+        *ret = host;
+        return 0;
+}
+
+void wazo_host_idle(struct wazo_host *host) {
+        if (!host->db)
+                return;
+        host->db = db_close(host->db);
+        if (host->driver->idle)
+                host->driver->idle();
+        (void) malloc_trim(0);
+}
+
+struct wazo_host *wazo_host_free(struct wazo_host *host) {
+        if (!host)
+                return NULL;
+        wazo_host_idle(host);
+        if (logging == host)
+                logging = NULL;
+        json_decref(host->settings);
+        json_decref(host->slice);
+        free(host);
+        return NULL;
+}
+
+/* ----- operations ----- */
+
+static int dispatch(struct wazo_context *ctx) {
+        if (ctx->operation.resource)
+                return resource_run(ctx);
+        if (ctx->operation.association)
+                return association_run(ctx);
+        return ctx->operation.route->handler(ctx);
+}
+
+/* The answer to what nobody answered. */
+static int refuse_error(struct wazo_context *ctx, int error) {
+        const char *id = ctx->request ? ctx->request->id : "";
+
+        switch (error) {
+        case -ECANCELED:
+                return ctx->replied ? 0 : wazo_error_unexpected(ctx, "canceled without an answer");
+        case -EBUSY:
+        case -ETIMEDOUT:
+                kit_log(ctx->host, LOG_LEVEL_WARNING, "request %s: %s: %s", id, strerror(-error), ctx->failure);
+                return wazo_error_busy(ctx, 1, "The database is busy. Try again later.");
+        default:
+                kit_log(ctx->host, LOG_LEVEL_ERROR, "request %s: %s: %s", id, strerror(-error), ctx->failure);
+                return wazo_error_unexpected(ctx, "%s", ctx->failure[0] ? ctx->failure : strerror(-error));
+        }
+}
+
+/* Runs within a transaction: all of it, or nothing. */
+static int transact(struct wazo_context *ctx, int (*run)(struct wazo_context *ctx, const void *data), const void *data) {
+        int r = run(ctx, data);
+
+        if (r > 0)
+                r = -EINVAL; /* an outcome that nobody named an answer for */
+        if (r >= 0)
+                r = context_commit(ctx);
+        if (r < 0)
+                context_rollback(ctx);
+        return r;
+}
+
+static int run_operation(struct wazo_context *ctx, const void *data) {
+        int r = dispatch(ctx);
+
+        if (r >= 0 && !ctx->replied)
+                return wazo_error_unexpected(ctx, "the plugin gave no answer");
+        /* A handler that answers an error without returning one has still refused. */
+        return r == 0 && ctx->reply.status >= 400 ? -ECANCELED : r;
+}
+
+int wazo_plugin_run(struct wazo_host *host, const struct request *request, struct reply *reply) {
+        struct wazo_context ctx = {.host = host, .request = request, .reply = REPLY_NULL};
+        int r;
+
+        r = operation_at(host->setup.plugin, request->operation, &ctx.operation);
+        if (r >= 0) {
+                ctx.write = ctx.operation.write;
+                r = transact(&ctx, run_operation, NULL);
+        } else
+                (void) snprintf(ctx.failure, sizeof(ctx.failure), "plugin %s has no operation %u", host->setup.plugin->name, request->operation);
+        if (r < 0)
+                r = refuse_error(&ctx, r);
+        if (r < 0 && r != -ECANCELED) {
+                context_done(&ctx);
+                return r;
+        }
+        *reply = ctx.reply;
+        ctx.reply = REPLY_NULL;
+        context_done(&ctx);
+        return 0;
+}
+
+/* ----- jobs and events ----- */
+
+static int run_job(struct wazo_context *ctx, const void *data) {
+        const struct wazo_job *job = data;
+
+        return job->run(ctx);
+}
+
+struct event_call {
+        const struct wazo_subscription *subscription;
+        const json_t *event;
+};
+
+static int run_event(struct wazo_context *ctx, const void *data) {
+        const struct event_call *call = data;
+
+        return call->subscription->handle(ctx, call->event);
+}
+
+static int run_alone(struct wazo_host *host, int (*run)(struct wazo_context *, const void *), const void *data, const char *name) {
+        struct wazo_context ctx = {.host = host, .write = true, .reply = REPLY_NULL};
+        int r = transact(&ctx, run, data);
+
+        if (r < 0)
+                kit_log(host, LOG_LEVEL_ERROR, "%s: %s%s%s", name, strerror(-r), ctx.failure[0] ? ": " : "", ctx.failure);
+        context_done(&ctx);
+        return r;
+}
+
+int wazo_plugin_job(struct wazo_host *host, const char *name) {
+        for (const struct wazo_job *job = host->setup.plugin->jobs; job && job->name; job++)
+                if (streq(job->name, name))
+                        return run_alone(host, run_job, job, name);
+        return -ENOENT;
+}
+
+int wazo_plugin_event(struct wazo_host *host, const char *name, const json_t *event) {
+        for (const struct wazo_subscription *s = host->setup.plugin->subscriptions; s && s->event; s++)
+                if (streq(s->event, name))
+                        return run_alone(host, run_event, &(const struct event_call) {s, event}, name);
+        return -ENOENT;
+}
