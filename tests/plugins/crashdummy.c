@@ -40,14 +40,17 @@ static int text(struct wazo_context *ctx, const char *what) {
 
 /* ---- deaths ---- */
 
-static int die_segv(struct wazo_context *ctx) {
+/* Builds with sanitizers die of the mistake itself, too, not of its report. */
+#define ON_PURPOSE __attribute__((no_sanitize("undefined"), no_sanitize("address")))
+
+ON_PURPOSE static int die_segv(struct wazo_context *ctx) {
         volatile int *volatile nowhere = NULL;
 
         *nowhere = 1;
         return text(ctx, "segv");
 }
 
-static int die_overflow_at(volatile char *above) {
+ON_PURPOSE static int die_overflow_at(volatile char *above) {
         volatile char frame[4096];
 
         frame[0] = above[0];
@@ -62,7 +65,7 @@ static int die_overflow(struct wazo_context *ctx) {
         return die_overflow_at(&start);
 }
 
-static int die_heap(struct wazo_context *ctx) {
+ON_PURPOSE static int die_heap(struct wazo_context *ctx) {
         volatile char *block = malloc(24);
 
         for (long i = -16; block && i < number(ctx, 64); i++)

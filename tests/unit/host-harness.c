@@ -42,10 +42,12 @@ static void close_fds(int fds[4]) {
 
 _noreturn_ static void become_host(const int fds[4], bool nursery) {
         static const int places[] = {-1, 1, 1, 0, 2, 3};
-        static char *environment[] = {(char *) "TZ=UTC", (char *) "MARK=of the environment", NULL};
+        static char *environment[] = {(char *) "TZ=UTC", (char *) "MARK=of the environment", NULL, NULL};
         char *argv[] = {(char *) "wazo-host", (char *) (nursery ? "--nursery" : "test"), NULL};
         int moved[4];
 
+        if (getenv("ASAN_OPTIONS"))
+                (void) asprintf(&environment[2], "ASAN_OPTIONS=%s", getenv("ASAN_OPTIONS"));
         for (int i = 0; i < 4; i++)
                 moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 16);
         for (int i = 0; i < 6; i++)

@@ -250,6 +250,8 @@ START_TEST(crashes) {
                 char *words;
                 int gateway;
 
+                if (getenv("ASAN_OPTIONS") && streq(cases[i].what, "heap"))
+                        continue; /* its allocator is another one */
                 start(&h, _i, &crashdummy);
                 gateway = hosted_peer(&h);
                 gateway_send(gateway, 1, cases[i].what, NULL, NULL, 0);
@@ -408,7 +410,7 @@ START_TEST(born_clean) {
         ck_assert_msg(!has(text, "\"7\":") && !has(text, "\"8\":"), "%s", text);
         free(text);
         text = gateway_get(gateway, "environment", NULL);
-        ck_assert_msg(has(text, "[\"TZ=UTC\", \"MARK=of the environment\"]"), "%s", text);
+        ck_assert_msg(has(text, "[\"TZ=UTC\", \"MARK=of the environment\""), "%s", text);
         free(text);
         hosted_kill(&sister);
         hosted_kill(&h);
@@ -611,12 +613,11 @@ static Suite *suite(void) {
         tcase_add_loop_test(worker, supervisor_messages, 0, WAYS);
         tcase_add_loop_test(worker, born_clean, 0, WAYS);
         tcase_add_loop_test(worker, shown_by_ps, 0, WAYS);
-        tcase_add_test(births, nursery_limits);
         tcase_add_test(births, nursery_many);
-        /* Sanitizers keep books of their own. */
-#if !defined(__SANITIZE_ADDRESS__)
-        tcase_add_test(births, small);
-#endif
+        if (!getenv("ASAN_OPTIONS")) /* which keeps books of its own, and has its own idea of RLIMIT_DATA */ {
+                tcase_add_test(births, small);
+                tcase_add_test(births, nursery_limits);
+        }
         tcase_add_test(births, nursery_death);
         tcase_add_test(births, nursery_end);
         suite_add_tcase(s, worker);
