@@ -19,8 +19,8 @@
 
 struct build {
         const struct config_request *request;
+        const struct paths *paths;
         struct findings *findings;
-        struct paths paths;
         struct layout layout;
         struct manifest manifest;
         struct settings settings;
@@ -156,7 +156,7 @@ static int read_all(struct build *b) {
                         return r;
         }
 
-        r = descriptions_read(&b->manifest, &b->settings, plugin_dir, &b->paths, b->findings, &b->descriptions);
+        r = descriptions_read(&b->manifest, &b->settings, plugin_dir, b->paths, b->findings, &b->descriptions);
         if (r < 0)
                 return r;
         return tokens_read(b->settings.auth.token_file ? b->settings.auth.token_file : b->layout.tokens, b->settings.auth.token_file != NULL,
@@ -165,12 +165,12 @@ static int read_all(struct build *b) {
 
 static int make_workers(struct build *b) {
         const struct workers_request request = {
-                .manifest = &b->manifest, .settings = &b->settings, .descriptions = &b->descriptions, .paths = &b->paths,
+                .manifest = &b->manifest, .settings = &b->settings, .descriptions = &b->descriptions, .paths = b->paths,
                 .findings = b->findings,
                 .facts = {
                         .service = b->plan.service, .version = CONFIG_WAZO_VERSION, .prefix = b->manifest.prefix, .uuid = find_uuid(b),
-                        .db_uri = b->settings.db_uri ? b->settings.db_uri : b->layout.db_uri, .driver_dir = b->paths.drivers,
-                        .migrations = b->paths.migrations, .crashes_dir = b->layout.crashes, .control_group = b->plan.control_group,
+                        .db_uri = b->settings.db_uri ? b->settings.db_uri : b->layout.db_uri, .driver_dir = b->paths->drivers,
+                        .migrations = b->paths->migrations, .crashes_dir = b->layout.crashes, .control_group = b->plan.control_group,
                         .owner_commands = *b->layout.dev, .plan = &b->plan, .settings = &b->settings, .tokens = &b->tokens,
                         .findings = b->findings,
                 },
@@ -184,18 +184,15 @@ static int make_workers(struct build *b) {
         return 0;
 }
 
-int config_build(const struct config_request *request, struct findings *findings, struct pack *ret_plan, char **ret_descriptions,
-                 size_t *ret_descriptions_size) {
-        _cleanup_(build_done) struct build b = {.request = request, .findings = findings};
+int config_build_at(const struct paths *paths, const struct config_request *request, struct findings *findings, struct pack *ret_plan,
+                    char **ret_descriptions, size_t *ret_descriptions_size) {
+        _cleanup_(build_done) struct build b = {.request = request, .paths = paths, .findings = findings};
         _cleanup_(pack_done) struct pack packed = PACK_NULL;
         _cleanup_free_ char *document = NULL;
         size_t document_size;
         int r;
 
-        r = paths_find(&b.paths);
-        if (r < 0)
-                return r;
-        r = layout_begin(&b.layout, request, &b.paths);
+        r = layout_begin(&b.layout, request, paths);
         if (r < 0)
                 return r;
         r = read_all(&b);
@@ -227,4 +224,14 @@ int config_build(const struct config_request *request, struct findings *findings
         *ret_descriptions = STEAL(document);
         *ret_descriptions_size = document_size;
         return 0;
+}
+
+int config_build(const struct config_request *request, struct findings *findings, struct pack *ret_plan, char **ret_descriptions,
+                 size_t *ret_descriptions_size) {
+        struct paths paths;
+        int r = paths_find(&paths);
+
+        if (r < 0)
+                return r;
+        return config_build_at(&paths, request, findings, ret_plan, ret_descriptions, ret_descriptions_size);
 }

@@ -7,6 +7,7 @@
 #include "config/findings.h"
 #include "config/request.h"
 #include "lib/pack.h"
+#include "lib/paths.h"
 
 /* The version of Wazo whose REST API and tables the services have. */
 #define CONFIG_WAZO_VERSION "26.08"
@@ -21,3 +22,7 @@
  */
 int config_build(const struct config_request *request, struct findings *findings, struct pack *ret_plan, char **ret_descriptions,
                  size_t *ret_descriptions_size) _must_check_;
+
+/* The same with the suite's parts at other places than beside the running program. */
+int config_build_at(const struct paths *paths, const struct config_request *request, struct findings *findings, struct pack *ret_plan,
+                    char **ret_descriptions, size_t *ret_descriptions_size) _must_check_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "config/check.h"
+#include "config/child.h"
 #include "config/manifest.h"
 #include "config/settings.h"
 

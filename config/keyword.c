@@ -256,7 +256,7 @@ static void complain(const struct keyword_reader *reader, const struct keyword *
         if (show)
                 findings_error(reader->findings, &node->place, "%s must be %s, not %s%.*s%s%s", name, wanted, node->quoted ? "the text \"" : "\"",
                                QUOTED_MAX, node->text, strlen(node->text) > QUOTED_MAX ? "..." : "", "\"");
-        else if (node->kind == YAML_KIND_SCALAR)
+        else if (node->kind == YAML_KIND_SCALAR && k->type < KEYWORD_STRINGS)
                 findings_error(reader->findings, &node->place, "%s must be %s", name, wanted);
         else
                 findings_error(reader->findings, &node->place, "%s must be %s, not %s", name, wanted, yaml_kind_name(node));
@@ -368,8 +368,9 @@ static void read_node(const struct keyword_reader *reader, const struct keyword 
                 }
                 complain(reader, k, prefix, node);
         }
-        if (k->preset && parse(k, k->preset, false, &value) == 0)
-                store(k, &value, to);
+        if (!k->preset || parse(k, k->preset, false, &value) < 0)
+                value = (struct value) {0};
+        store(k, &value, to);
 }
 
 void keyword_read(const struct keyword_reader *reader, const struct keyword *table, const char *prefix, const struct yaml_node *map,

@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "config/check.h"
+#include "config/child.h"
 #include "config/options.h"
 
 #define EMIT_FD 3

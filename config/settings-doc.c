@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Prints docs/configuration.md. */
-#include "config/check.h"
+#include "config/child.h"
 
 int main(void) {
         config_document(stdout);
