@@ -41,6 +41,7 @@ static const struct {
         {"a\tb\001c\033[31m", "a b?c?[31m"},
         {"caf\xc3\xa9 \xff \xc2\x9b", "caf\xc3\xa9 ? ??"},
         {"\xed\xa0\x80", "???"},
+        {"token: 123456\xf4\x8d\x8a\x9a" "12345", "token: <hidden>"},
         {"password", "password"},
         {"token:", "token:"},
         {"secret=\"", "secret=\""},

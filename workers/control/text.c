@@ -62,10 +62,18 @@ static bool is_harmless(const char *s, size_t size) {
         return size == 0;
 }
 
+/* Masking goes by bytes: only here is each of them a character. */
+static bool is_ascii(const char *s, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if ((unsigned char) s[i] >= 0x80)
+                        return false;
+        return true;
+}
+
 static void put_masked(FILE *out, const char *s, size_t size, enum treatment treatment) {
         if (is_harmless(s, size))
                 (void) fwrite(s, 1, size, out);
-        else if (treatment == HIDE)
+        else if (treatment == HIDE || !is_ascii(s, size))
                 (void) fputs(HIDDEN, out);
         else {
                 _cleanup_free_ char *token = strndup(s, size), *masked = token ? secret_mask_token(token) : NULL;
