@@ -189,6 +189,38 @@ static int file(struct wazo_context *ctx) {
         return wazo_reply_fd(ctx, 200, "application/octet-stream", fd);
 }
 
+/* ---- a database ---- */
+
+/* Makes tables, so that there is a schema to read. */
+static int tables(struct wazo_context *ctx) {
+        for (long i = 0, n = number(ctx, 100); i < n; i++) {
+                char sql[256];
+                int r;
+
+                (void) snprintf(sql, sizeof(sql), "CREATE TABLE IF NOT EXISTS crashdummy_%ld (id INTEGER PRIMARY KEY, name TEXT NOT "
+                                "NULL UNIQUE, number TEXT, enabled INTEGER DEFAULT 1, tenant_uuid TEXT, description TEXT)", i);
+                r = wazo_execute(ctx, sql, NULL);
+                if (r < 0)
+                        return r;
+        }
+        return text(ctx, "tables");
+}
+
+static int count_tables(struct wazo_context *ctx) {
+        _wazo_unref_ json_t *row = NULL;
+        int r = wazo_select_row(ctx, &row, "SELECT COUNT(*) AS tables FROM sqlite_master", NULL);
+
+        return r < 0 ? r : wazo_reply_json(ctx, 200, json_incref(row));
+}
+
+/* Sleeps within the transaction: as PUT it holds the write lock meanwhile. */
+static int hold(struct wazo_context *ctx) {
+        int r = count_tables(ctx);
+
+        sleep_msec(number(ctx, 500));
+        return r;
+}
+
 /* ---- lies ---- */
 
 static int garbage(struct wazo_context *ctx) {
@@ -332,6 +364,9 @@ static const struct {
         {"orphans", orphans},              /* n: processes that outlive their parent for 2 s, 3 */
         {"big", big},                      /* n: bytes of the answer, 100000 */
         {"file", file},                    /* the same in a memory file of its own */
+        {"tables", tables},                /* n: to be made, 100; as PUT */
+        {"count-tables", count_tables},
+        {"hold", hold},                    /* n: ms within a transaction, 500; as PUT a write lock */
         {"garbage", garbage},              /* on the supervisor's channel */
         {"half-message", half_message},    /* ... */
         {"ready-again", ready_again},      /* ... */

@@ -120,10 +120,11 @@ static int open_plugin(const char *file, char path[512]) {
         return fd;
 }
 
-static int make_slice(const char *start) {
+static int make_slice(const struct hosted_setup *s) {
+        const char *start = s->start, *database = s->database;
         char slice[1024];
-        int n = snprintf(slice, sizeof(slice), "{\"db\": {\"uri\": \"sqlite://:memory:\"}, \"uuid\": null, \"version\": \"26.08\", "
-                         "\"master_tenant\": \"%s\", \"driver_dir\": \"%s\", \"config\": {%s%s%s}}", TENANT, DRIVER_DIR,
+        int n = snprintf(slice, sizeof(slice), "{\"db\": {\"uri\": \"sqlite://%s\"}, \"uuid\": null, \"version\": \"26.08\", "
+                         "\"master_tenant\": \"%s\", \"driver_dir\": \"%s\", \"config\": {%s%s%s}}", database ? database : ":memory:", TENANT, DRIVER_DIR,
                          start ? "\"start\": \"" : "", start ? start : "", start ? "\"" : "");
         int fd = memfd_sealed("slice", slice, (size_t) n);
 
@@ -143,7 +144,7 @@ void hosted_setup(struct hosted *h, const struct hosted_setup *s) {
                 .class = "default",
                 .fd_roles = {WIRE_FD_SLICE, WIRE_FD_PLUGIN},
         };
-        int fds[2] = {make_slice(s->start), open_plugin(s->file, setup.plugin_path)};
+        int fds[2] = {make_slice(s), open_plugin(s->file, setup.plugin_path)};
 
         (void) strcopy(setup.plugin, sizeof(setup.plugin), plugin);
         (void) strcopy(setup.name, sizeof(setup.name), s->name ? s->name : plugin);
@@ -246,13 +247,14 @@ int hosted_peer(struct hosted *h) {
         return pair[0];
 }
 
-void gateway_send(int channel, uint64_t id, const char *what, const char *n, const void *body, size_t size) {
+void gateway_send(int channel, uint64_t id, uint32_t operation, const char *what, const char *n, const void *body, size_t size) {
+        static const char *const methods[] = {"GET", "POST", "PUT"};
         char path[256];
         struct request request = {
-                .operation = body ? 1 : 0,
+                .operation = operation,
                 .deadline = now_monotonic() + PATIENCE,
                 .id = "0123456789abcdef0123456789abcdef",
-                .method = body ? "POST" : "GET",
+                .method = methods[operation],
                 .path = path,
                 .base_url = "http://127.0.0.1:9486/1.1",
                 .script_name = "",
@@ -300,12 +302,12 @@ bool gateway_receive(int channel, uint64_t id, struct reply *ret) {
         return true;
 }
 
-char *gateway_get(int channel, const char *what, const char *n) {
+static char *ask(int channel, uint32_t operation, const char *what, const char *n) {
         struct reply reply;
         char *text = NULL;
         size_t size;
 
-        gateway_send(channel, 7, what, n, NULL, 0);
+        gateway_send(channel, 7, operation, what, n, NULL, 0);
         ck_assert(gateway_receive(channel, 7, &reply));
         if (reply.body_fd >= 0)
                 ck_assert_int_eq(memfd_read(reply.body_fd, PACK_MAX, &text, &size), 0);
@@ -314,4 +316,12 @@ char *gateway_get(int channel, const char *what, const char *n) {
         ck_assert_msg(reply.status == 200, "%u: %s", reply.status, text);
         reply_done(&reply);
         return text;
+}
+
+char *gateway_get(int channel, const char *what, const char *n) {
+        return ask(channel, CRASHDUMMY_GET, what, n);
+}
+
+char *gateway_put(int channel, const char *what, const char *n) {
+        return ask(channel, CRASHDUMMY_PUT, what, n);
 }

@@ -21,6 +21,7 @@ struct hosted_setup {
         const char *start;  /* crashdummy's setting, or NULL */
         uint64_t idle_nsec;
         bool other_build_id;
+        const char *database; /* path, or NULL: in memory */
 };
 
 /* By exec; up to HELLO. */
@@ -48,9 +49,11 @@ char *hosted_last_words(struct hosted *h);
 
 /* A data channel: our end. */
 int hosted_peer(struct hosted *h);
-/* GET /crashdummy/@what?n=@n; or a POST with this body when there is one. */
-void gateway_send(int channel, uint64_t id, const char *what, const char *n, const void *body, size_t size);
+enum { CRASHDUMMY_GET, CRASHDUMMY_POST, CRASHDUMMY_PUT }; /* its operations */
+/* GET, POST or PUT /crashdummy/@what?n=@n. */
+void gateway_send(int channel, uint64_t id, uint32_t operation, const char *what, const char *n, const void *body, size_t size);
 /* The answer with this id; false when the channel ended instead. */
 bool gateway_receive(int channel, uint64_t id, struct reply *ret);
 /* Both; expects status 200 and returns the body as text, to be freed. */
 char *gateway_get(int channel, const char *what, const char *n);
+char *gateway_put(int channel, const char *what, const char *n);
