@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/plugin-harness.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 
-#define PLUGINS_MAX 16
+/* Each plugin's wazo_plugin, renamed when it is compiled for tests (tests/unit/meson.build). */
+#define PLUGINS(X)                                                                                               \
+        X(context) X(endpoint_sip) X(extension) X(info) X(line) X(line_endpoint) X(line_extension) X(user) X(user_line) \
+        X(user_voicemail) X(voicemail)
+#define DECLARE(name) extern const struct wazo_plugin wazo_plugin_##name;
+#define ENTRY(name) {#name, &wazo_plugin_##name, NULL},
+PLUGINS(DECLARE)
 
-/* One database, and each plugin that was called so far. The first one owns the database's file. */
+/* One database, and each plugin that was called so far. "info" owns the database's file. */
 static struct {
+        const char *name;
+        const struct wazo_plugin *plugin;
         struct testing *testing;
-        char name[32];
-} plugins[PLUGINS_MAX];
-static size_t n_plugins;
+} plugins[] = {PLUGINS(ENTRY)};
+static struct testing *owner;
 
 static char tenant[40];
 static struct testing *last;
@@ -24,7 +30,7 @@ static size_t n_texts;
 
 static const char *keep(char *text) {
         ck_assert_ptr_nonnull(text);
-        ck_assert_uint_lt(n_texts, sizeof(texts) / sizeof(texts[0]));
+        ck_assert_uint_lt(n_texts, ELEMENTSOF(texts));
         return texts[n_texts++] = text;
 }
 
@@ -34,43 +40,38 @@ static void forget(void) {
 }
 
 static struct testing *plugin_named(const char *name) {
-        const char *dir = getenv("WAZO_TEST_PLUGINS");
-        const struct wazo_plugin *plugin;
-        char path[1024];
-        void *so;
-
-        for (size_t i = 0; i < n_plugins; i++)
-                if (strcmp(plugins[i].name, name) == 0)
-                        return plugins[i].testing;
-        ck_assert_msg(dir, "WAZO_TEST_PLUGINS is not set: run this test with meson test");
-        ck_assert_uint_lt(n_plugins, PLUGINS_MAX);
-        (void) snprintf(path, sizeof(path), "%s/%s/%s.so", dir, name, name);
-        so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        ck_assert_msg(so, "%s", dlerror());
-        plugin = dlsym(so, "wazo_plugin");
-        ck_assert_ptr_nonnull(plugin);
-        (void) snprintf(plugins[n_plugins].name, sizeof(plugins[0].name), "%s", name);
-        plugins[n_plugins].testing = testing_new(plugin, n_plugins > 0 ? plugins[0].testing : NULL);
-        return plugins[n_plugins++].testing;
+        for (size_t i = 0; i < ELEMENTSOF(plugins); i++) {
+                if (!streq(plugins[i].name, name))
+                        continue;
+                if (!plugins[i].testing)
+                        plugins[i].testing = testing_new(plugins[i].plugin, owner);
+                return plugins[i].testing;
+        }
+        ck_abort_msg("there is no plugin %s", name);
+        return NULL;
 }
 
 void harness_begin(void) {
-        (void) strcpy(tenant, TENANT);
+        (void) strcopy(tenant, sizeof(tenant), TENANT);
         outbox_seen = 0;
-        (void) plugin_named("info");
+        owner = plugin_named("info");
 }
 
 void harness_end(void) {
         forget();
-        while (n_plugins > 0)
-                testing_free(plugins[--n_plugins].testing);
+        for (size_t i = 0; i < ELEMENTSOF(plugins); i++)
+                if (plugins[i].testing != owner)
+                        plugins[i].testing = testing_free(plugins[i].testing);
+        testing_free(owner);
+        for (size_t i = 0; i < ELEMENTSOF(plugins); i++)
+                plugins[i].testing = NULL;
         while (n_texts > 0)
                 free(texts[--n_texts]);
-        last = NULL;
+        owner = last = NULL;
 }
 
 void as_tenant(const char *uuid) {
-        (void) snprintf(tenant, sizeof(tenant), "%s", uuid);
+        (void) strcopy(tenant, sizeof(tenant), uuid);
 }
 
 /* ----- requests ----- */
@@ -121,7 +122,7 @@ void refuse_at(const char *file, int line, const char *plugin, const char *metho
 
         call_at(file, line, plugin, method, path, body, status);
         got = keep(join(last_json));
-        if (strcmp(got, expected) != 0)
+        if (!streq(got, expected))
                 ck_abort_msg("%s:%d: %s %s: \"%s\" instead of \"%s\"", file, line, method, path, got, expected);
 }
 
@@ -197,11 +198,11 @@ const char *reply_items(const char *member) {
 /* ----- the database ----- */
 
 void sql(const char *statement) {
-        free(testing_sql(plugins[0].testing, statement));
+        free(testing_sql(owner, statement));
 }
 
 const char *sql_text(const char *select) {
-        char *text = testing_sql(plugins[0].testing, select);
+        char *text = testing_sql(owner, select);
 
         return keep(text ? text : strdup("-"));
 }
@@ -234,9 +235,9 @@ static void write_row(FILE *f, const json_t *row) {
         json_t *payload = json_loads(json_string_value(json_object_get(row, "payload")), 0, NULL);
         const char *name = json_string_value(json_object_get(row, "name"));
 
-        if (strcmp(json_string_value(json_object_get(row, "kind")), "event") == 0)
+        if (streq(json_string_value(json_object_get(row, "kind")), "event"))
                 write_event(f, row, headers, payload);
-        else if (strcmp(name, "/exec_request_handlers") == 0)
+        else if (streq(name, "/exec_request_handlers"))
                 write_reload(f, payload);
         else
                 (void) fprintf(f, "call: %s %s %s", json_string_value(json_object_get(headers, "method")), name,
@@ -261,7 +262,7 @@ const char *outbox(void) {
                                 "'payload', COALESCE(payload, 'null')) FROM outbox WHERE id > %lld ORDER BY id LIMIT 1",
                                 (long long) outbox_seen);
                 found = sql_text(select);
-                if (strcmp(found, "-") == 0)
+                if (streq(found, "-"))
                         break;
                 row = json_loads(found, 0, NULL);
                 ck_assert_ptr_nonnull(row);

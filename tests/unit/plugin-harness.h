@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Several plugins over one database in the test's own process: plugins are loaded as they were built, the database is a new
- * file for each test.
+ * Several plugins over one database in the test's own process; the database is a new file for each test.
  *
  *     harness_begin();
  *     call("user", "POST", "/users", "{'firstname': 'A'}", 201);
