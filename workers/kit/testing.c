@@ -232,24 +232,30 @@ json_t *testing_json(const struct testing *t) {
         return json_loads(strempty(t->reply.body), JSON_DECODE_ANY, NULL);
 }
 
-static int first_text(void *userdata, const struct db_row *row) {
-        char **text = userdata;
+struct first {
+        bool seen;
+        char *text;
+};
 
-        if (*text)
+static int first_text(void *userdata, const struct db_row *row) {
+        struct first *first = userdata;
+
+        if (first->seen)
                 return 0;
+        first->seen = true;
         if (row->values[0].type == DB_TEXT)
-                *text = strdup(row->values[0].text);
-        else if (asprintf(text, "%lld", (long long) row->values[0].integer) < 0)
+                first->text = strdup(row->values[0].text);
+        else if (row->values[0].type != DB_NULL && asprintf(&first->text, "%lld", (long long) row->values[0].integer) < 0)
                 return -ENOMEM;
         return 0;
 }
 
 char *testing_sql(struct testing *t, const char *sql) {
         struct wazo_context ctx = {.host = t->host, .write = true, .reply = REPLY_NULL};
-        char *text = NULL;
+        struct first first = {0};
 
-        if (sql_run(&ctx, sql, NULL, first_text, &text, NULL) < 0 || context_commit(&ctx) < 0)
+        if (sql_run(&ctx, sql, NULL, first_text, &first, NULL) < 0 || context_commit(&ctx) < 0)
                 give_up("%s: %s", sql, ctx.failure);
         context_done(&ctx);
-        return text;
+        return first.text;
 }

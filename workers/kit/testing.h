@@ -41,5 +41,6 @@ unsigned testing_request(struct testing *t, const char *method, const char *path
 const char *testing_run(struct testing *t, const char *method, const char *path, const char *body, unsigned status);
 /* The last reply's body as JSON, to be given back by the caller. */
 json_t *testing_json(const struct testing *t);
-/* A statement on the database, apart from any request; the first column of the first row as text, to be freed. */
+/* A statement on the database, apart from any request; the first column of the first row as text, to be freed; NULL for NULL and
+ * when there is no row. */
 char *testing_sql(struct testing *t, const char *sql);
