@@ -15,7 +15,7 @@
 struct control {
         struct worker worker;
         sd_event *event;
-        sd_event_source *io, *deadline;
+        sd_event_source *io, *deadline, *patience;
         struct channel_queue queue;
 
         struct model model;

@@ -11,6 +11,8 @@
 #define LINES_MAX (1024U * 1024)
 /* Messages before clients have their turn. */
 #define MESSAGES_AT_ONCE 64
+/* Then clients are let in, complete or not. */
+#define PATIENCE_USEC (500U * 1000)
 
 static int send_up(struct control *c, enum wire_type type, uint64_t id, const void *body, size_t size) {
         int r;
@@ -82,12 +84,23 @@ static int on_peer(struct control *c, struct channel_message *m) {
         return r;
 }
 
+/* Who was waiting is not told half of it: clients are let in when every worker of the plan has been heard of. */
+static int feed_changed(struct control *c) {
+        server_changed(&c->server);
+        return model_is_complete(&c->model) ? server_open(&c->server) : 0;
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct control *c = userdata;
+
+        return server_open(&c->server);
+}
+
 static int on_slot(struct control *c, struct channel_message *m) {
         int r;
 
         r = model_take_slot(&c->model, m->body);
-        server_changed(&c->server);
-        return r;
+        return r < 0 ? r : feed_changed(c);
 }
 
 static int on_slot_gone(struct control *c, struct channel_message *m) {
@@ -102,8 +115,7 @@ static int on_service(struct control *c, struct channel_message *m) {
         int r;
 
         r = model_take_service(&c->model, m->body);
-        server_changed(&c->server);
-        return r;
+        return r < 0 ? r : feed_changed(c);
 }
 
 /* A record that cannot be written is said once, in the log and in status. */
@@ -208,6 +220,9 @@ int control_link(struct control *c) {
         int r;
 
         r = sd_event_add_io(c->event, &c->io, c->worker.channel, EPOLLIN, on_channel, c);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(c->event, &c->patience, CLOCK_MONOTONIC, PATIENCE_USEC, PATIENCE_USEC / 10, on_patience, c);
         if (r < 0)
                 return r;
         /* A ping is answered before any client is. */

@@ -107,6 +107,7 @@ static void control_done(struct control *c) {
         channel_queue_done(&c->queue);
         c->io = sd_event_source_disable_unref(c->io);
         c->deadline = sd_event_source_disable_unref(c->deadline);
+        c->patience = sd_event_source_disable_unref(c->patience);
         c->event = sd_event_unref(c->event);
 }
 

@@ -133,6 +133,10 @@ int model_take_plan(struct model *m, int fd) {
         return 0;
 }
 
+bool model_is_complete(const struct model *m) {
+        return m->has_service && m->has_plan && m->n_slots >= m->plan.n_workers;
+}
+
 const struct wire_slot *model_find(const struct model *m, const char *name) {
         for (size_t i = 0; i < m->n_slots; i++)
                 if (streq(m->slots[i]->name, name))
@@ -177,6 +181,15 @@ static unsigned distance(const char *a, const char *b) {
         return last[m];
 }
 
+/* How far @name is from a worker's, or from what its instances share: user of user#2. */
+static unsigned distance_to_worker(const char *name, const char *worker) {
+        char base[WIRE_NAME_MAX];
+
+        (void) strcopy(base, sizeof(base), worker);
+        base[strcspn(base, "#")] = 0;
+        return MIN(distance(name, worker), distance(name, base) + (strchr(worker, '#') != NULL));
+}
+
 size_t model_near(const struct model *m, const char *name, const char *ret[MODEL_NEAR_MAX]) {
         unsigned scores[MODEL_NEAR_MAX];
         size_t n = 0;
@@ -185,7 +198,7 @@ size_t model_near(const struct model *m, const char *name, const char *ret[MODEL
                 return 0;
         for (size_t i = 0; i < m->n_slots; i++) {
                 const char *candidate = m->slots[i]->name;
-                unsigned score = distance(name, candidate);
+                unsigned score = distance_to_worker(name, candidate);
                 size_t at;
 
                 /* A third of it may be wrong; the beginning of a name counts as one mistake. */

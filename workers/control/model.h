@@ -34,6 +34,9 @@ void model_drop_slot(struct model *m, uint32_t number);
 /* Reads the sealed plan in @fd, which stays the caller's. On an error the plan before stays. */
 int model_take_plan(struct model *m, int fd) _must_check_;
 
+/* Whether the service and every worker of the plan have been heard of. */
+bool model_is_complete(const struct model *m);
+
 /* The slot of this name, or NULL. */
 const struct wire_slot *model_find(const struct model *m, const char *name);
 

@@ -377,7 +377,12 @@ int server_start(struct server *s, int listener) {
         r = sd_event_add_io(s->event, &s->listener, listener, EPOLLIN, on_listener, s);
         if (r < 0)
                 return r;
-        return sd_event_source_set_io_fd_own(s->listener, true);
+        r = sd_event_source_set_enabled(s->listener, SD_EVENT_OFF);
+        return r < 0 ? r : sd_event_source_set_io_fd_own(s->listener, true);
+}
+
+int server_open(struct server *s) {
+        return s->listener ? sd_event_source_set_enabled(s->listener, SD_EVENT_ON) : 0;
 }
 
 void server_done(struct server *s) {

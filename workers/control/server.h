@@ -30,8 +30,10 @@ struct server {
         void *userdata;
 };
 
-/* Takes @listener over. The other members are set before. */
+/* Takes @listener over, and lets clients wait at it. The other members are set before. */
 int server_start(struct server *s, int listener) _must_check_;
+/* From now on clients are accepted. */
+int server_open(struct server *s);
 void server_done(struct server *s);
 
 /* The model has changed: who follows it is told, soon. */
