@@ -106,9 +106,9 @@ START_TEST(test_caller_id) {
         call("line_extension", "PUT", "/lines/1/extensions/1", NULL, 204);
         ck_assert_str_eq(sql_text(CALLER_ID), "\"Ann Lee\" <1001>");
         ck_assert_str_eq(sql_text("SELECT type FROM endpoint_sip_section"), "endpoint");
-        call("user", "PUT", "/users/1", "{'caller_id': '\\\"Boss\\\" <+33123>'}", 204);
+        call("user", "PUT", "/users/1", "{'caller_id': '\\'Boss\\' <+33123>'}", 204);
         ck_assert_str_eq(sql_text(CALLER_ID), "\"Boss\" <+33123>");
-        call("user", "PUT", "/users/1", "{'caller_id': '\\\"Boss\\\"'}", 204);
+        call("user", "PUT", "/users/1", "{'caller_id': '\\'Boss\\''}", 204);
         call("extension", "PUT", "/extensions/1", "{'exten': '1002'}", 204);
         ck_assert_str_eq(sql_text(CALLER_ID), "\"Boss\" <1002>");
         ck_assert_str_eq(sql_text("SELECT number FROM linefeatures"), "1002");

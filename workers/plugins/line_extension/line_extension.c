@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plugin line_extension: the number that rings a line, maybe made in the same request. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "workers/plugins/extension/extension-service.h"
 #include "workers/plugins/line/line-service.h"
@@ -10,6 +11,7 @@
 static int create_extension(struct wazo_context *ctx) {
         _wazo_unref_ json_t *line = NULL, *extension = NULL;
         json_t *body, *output;
+        char id[24];
         int r;
 
         r = wazo_lookup(ctx, &line_service, "line_id", WAZO_KEY_INTEGER, &line);
@@ -28,7 +30,8 @@ static int create_extension(struct wazo_context *ctx) {
                 json_decref(output);
                 return r;
         }
-        return wazo_reply_created(ctx, output, "/extensions/", "id");
+        (void) snprintf(id, sizeof(id), "%lld", (long long) wazo_integer(extension, "id"));
+        return wazo_reply_created(ctx, output, "/extensions/", id);
 }
 
 static int list_extensions(struct wazo_context *ctx) {
