@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plugin endpoint_sip, in this process. */
 #include "tests/unit/telephony-data.h"
+#include "workers/plugins/endpoint_sip/endpoint_sip-service.h"
 
 #define POST(body, status, text) expect("endpoint_sip", "POST", "/endpoints/sip", body, status, text)
 
@@ -276,8 +277,51 @@ START_TEST(test_list_and_tenants) {
 }
 END_TEST
 
+/* Templates have a service but no plugin yet: this one stands in for it. */
+static const struct wazo_resource templates = {
+        .path = "/endpoints/sip/templates",
+        .parameter = "template_uuid",
+        .key = WAZO_KEY_UUID,
+        .acl = "confd.endpoints.sip.templates",
+        .service = &endpoint_sip_template_service,
+        .location = "/endpoints/sip/",
+        .missing = "uuid",
+};
+static const struct wazo_resource *const resources[] = {&templates, NULL};
+static const struct wazo_plugin plugin = {
+        .abi = WAZO_PLUGIN_ABI, .size = sizeof(struct wazo_plugin), .name = "endpoint_sip_template", .version = "1", .resources = resources};
+
+START_TEST(test_template_circles) {
+        struct testing *t = testing_new(&plugin, NULL);
+        char first[37], second[37], body[256], wanted[256];
+        json_t *json;
+
+        (void) testing_run(t, "POST", "/endpoints/sip/templates", "{\"name\": \"first\", \"aor_section_options\": [[\"contact\", \"x\"]]}", 201);
+        json = testing_json(t);
+        (void) snprintf(first, sizeof(first), "%s", json_string_value(json_object_get(json, "uuid")));
+        ck_assert_ptr_null(json_object_get(json, "line"));
+        json_decref(json);
+        ck_assert_ptr_nonnull(strstr(t->reply.location, "/endpoints/sip/"));
+        (void) snprintf(body, sizeof(body), "{\"templates\": [{\"uuid\": \"%s\"}]}", first);
+        (void) testing_run(t, "POST", "/endpoints/sip/templates", body, 201);
+        json = testing_json(t);
+        (void) snprintf(second, sizeof(second), "%s", json_string_value(json_object_get(json, "uuid")));
+        json_decref(json);
+        (void) snprintf(wanted, sizeof(wanted), "[\"Resource Error - Operation not permitted. Cannot use itself as template\"]\n");
+        ck_assert_str_eq(testing_run(t, "PUT", at("/endpoints/sip/templates/%s", first), body, 400), wanted);
+        (void) snprintf(body, sizeof(body), "{\"templates\": [{\"uuid\": \"%s\"}]}", second);
+        (void) snprintf(wanted, sizeof(wanted),
+                        "[\"Resource Error - Operation not permitted. SIPEndpointTemplate(%s) already include this template\"]\n", second);
+        ck_assert_str_eq(testing_run(t, "PUT", at("/endpoints/sip/templates/%s", first), body, 400), wanted);
+        (void) testing_run(t, "DELETE", at("/endpoints/sip/templates/%s", first), NULL, 204);
+        (void) testing_run(t, "GET", at("/endpoints/sip/templates/%s", second), NULL, 200);
+        ck_assert_ptr_nonnull(strstr(t->reply.body, "\"templates\": []"));
+        testing_free(t);
+}
+END_TEST
+
 int main(void) {
-        const TTest *const tests[] = {test_create, test_random_name, test_names, test_options, test_edit, test_transport, test_templates, test_merged, test_list_and_tenants, NULL};
+        const TTest *const tests[] = {test_create, test_random_name, test_names, test_options, test_edit, test_transport, test_templates, test_merged, test_template_circles, test_list_and_tenants, NULL};
 
         return run_tests("plugin-endpoint_sip", tests);
 }
