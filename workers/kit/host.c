@@ -94,9 +94,13 @@ static int init_plugin(struct wazo_host *host, char *error, size_t error_size) {
         if (!host->setup.plugin->init)
                 return 0;
         r = host->setup.plugin->init(&ctx);
-        if (r < 0)
-                (void) snprintf(error, error_size, "plugin %s: its configuration cannot work: %.*s", host->setup.plugin->name,
-                                (int) MIN(ctx.reply.body_size, (size_t) 160), ctx.reply.body ? ctx.reply.body : strerror(-r));
+        if (r < 0) {
+                /* What it says with wazo_error_plain(). */
+                _wazo_unref_ json_t *said = ctx.reply.body ? json_loadb(ctx.reply.body, ctx.reply.body_size, 0, NULL) : NULL;
+                const char *text = json_string_value(json_array_get(said, 0));
+
+                (void) snprintf(error, error_size, "plugin %s: %s", host->setup.plugin->name, text ? text : strerror(-r));
+        }
         context_done(&ctx);
         return r < 0 ? r == -ECANCELED ? -EINVAL : r : 0;
 }

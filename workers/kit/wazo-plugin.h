@@ -605,7 +605,7 @@ struct wazo_plugin {
         const struct wazo_job *jobs;
         const struct wazo_subscription *subscriptions;
         const struct wazo_needs *needs;
-        /* Once, before ready: -EINVAL and a text for a configuration that cannot work. Opens nothing. */
+        /* Once, before ready. For a configuration that cannot work: "return wazo_error_plain(ctx, 500, "text")". Opens nothing. */
         int (*init)(struct wazo_context *ctx);
 };
 
