@@ -73,8 +73,8 @@ void policy_check(const struct policy *p) {
                 check_state(p, s);
                 assert(s->retry_at == NSEC_NEVER || !policy_lives(&s->main));
                 assert(s->retry_at == NSEC_NEVER || policy_may_run(p, s));
-                assert(s->healthy_at == NSEC_NEVER || policy_serves(s));
-                assert(policy_slot_deadline(s) >= p->next);
+                assert(s->healthy_at == NSEC_NEVER || s->state == WIRE_STATE_READY || s->state == WIRE_STATE_RESTING);
+                assert(policy_slot_deadline(s) >= p->due[i] && p->due[i] >= p->next);
         }
         assert(n_blocked == p->n_blocked);
         assert(!p->stirred);

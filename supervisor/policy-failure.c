@@ -55,7 +55,6 @@ uint64_t policy_failed(struct policy *p, uint32_t slot, const struct policy_proc
         bool given_up = false;
         uint64_t wait = 0;
 
-        s->healthy_at = NSEC_NEVER;
         if (!policy_may_run(p, s)) {
                 policy_set_state(p, slot, s->held ? WIRE_STATE_HELD : WIRE_STATE_STOPPED, now);
                 return NSEC_NEVER;
@@ -75,11 +74,11 @@ uint64_t policy_failed(struct policy *p, uint32_t slot, const struct policy_proc
         s->wanted = true; /* a request may be waiting */
         s->retry_at = wait == NSEC_NEVER ? NSEC_NEVER : now + wait;
         policy_set_state(p, slot, given_up ? WIRE_STATE_FAILED : WIRE_STATE_BACKOFF, now);
-        policy_say(p, ACTION_CHANGED, slot, 0);
+        policy_changed(p, slot);
         if (wait == 0)
                 policy_start_slot(p, slot, now);
         else
-                policy_due(p, s->retry_at);
+                policy_due(p, slot, s->retry_at);
         return wait;
 }
 

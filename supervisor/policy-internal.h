@@ -17,12 +17,19 @@ static inline void policy_say(struct policy *p, enum policy_action_type type, ui
         policy_act(p, (struct policy_action) {.type = type, .slot = slot, .generation = generation});
 }
 
+/* Looks anew when something of this slot falls due: what was waited for may be so no longer. */
+void policy_appoint(struct policy *p, uint32_t slot);
+
+/* The slot's status is new. */
+void policy_changed(struct policy *p, uint32_t slot);
+
 static inline uint64_t policy_after(uint64_t now, uint64_t msec) {
         return now + msec * NSEC_PER_MSEC;
 }
 
-/* Something falls due then. */
-static inline void policy_due(struct policy *p, uint64_t at) {
+/* Something of this slot falls due then. */
+static inline void policy_due(struct policy *p, uint32_t slot, uint64_t at) {
+        p->due[slot] = MIN(p->due[slot], at);
         p->next = MIN(p->next, at);
 }
 

@@ -19,21 +19,22 @@ void policy_spawn(struct policy *p, uint32_t slot, struct policy_process *proces
                 .deadline = policy_after(now, p->slots[slot]->rules.start_msec),
                 .ping_at = NSEC_NEVER,
         };
-        policy_due(p, process->deadline);
+        policy_due(p, slot, process->deadline);
         policy_say(p, ACTION_SPAWN, slot, process->generation);
 }
 
 /* On the ladder nobody is pinged any more. */
-static void enter(struct policy *p, struct policy_process *process, enum policy_phase phase, uint64_t msec, uint64_t now) {
+static void enter(struct policy *p, uint32_t slot, struct policy_process *process, enum policy_phase phase, uint64_t msec,
+                  uint64_t now) {
         process->phase = phase;
         process->deadline = policy_after(now, msec);
         process->ping_at = NSEC_NEVER;
-        policy_due(p, process->deadline);
+        policy_due(p, slot, process->deadline);
 }
 
 static void send_signal(struct policy *p, uint32_t slot, struct policy_process *process, enum policy_phase phase, int signo,
                         uint64_t msec, uint64_t now) {
-        enter(p, process, phase, msec, now);
+        enter(p, slot, process, phase, msec, now);
         policy_act(p, (struct policy_action) {
                 .type = ACTION_SIGNAL, .slot = slot, .generation = process->generation, .signo = signo,
         });
@@ -49,7 +50,7 @@ void policy_step_down(struct policy *p, uint32_t slot, struct policy_process *pr
                 break;
         case PHASE_READY:
                 if (rules->drains && rules->drain_msec > 0) {
-                        enter(p, process, PHASE_DRAINING, rules->drain_msec, now);
+                        enter(p, slot, process, PHASE_DRAINING, rules->drain_msec, now);
                         policy_act(p, (struct policy_action) {
                                 .type = ACTION_DRAIN, .slot = slot, .generation = process->generation,
                                 .deadline = process->deadline,
@@ -111,7 +112,7 @@ void policy_let_go(struct policy *p, uint32_t slot, struct policy_process *proce
         if (process->ending != WIRE_CAUSE_NONE)
                 return;
         process->ending = cause;
-        enter(p, process, PHASE_TERM, p->slots[slot]->rules.term_msec, now);
+        enter(p, slot, process, PHASE_TERM, p->slots[slot]->rules.term_msec, now);
 }
 
 /* ---- time ---- */
@@ -122,7 +123,7 @@ void policy_pong(struct policy *p, uint32_t slot, struct policy_process *process
                 return;
         process->pinged = false;
         process->ping_at = policy_after(now, p->slots[slot]->rules.ping_msec);
-        policy_due(p, process->ping_at);
+        policy_due(p, slot, process->ping_at);
 }
 
 static void tick_ping(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {

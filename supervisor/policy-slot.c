@@ -32,9 +32,11 @@ void policy_set_state(struct policy *p, uint32_t slot, enum wire_state state, ui
         s->since = now;
         if (policy_serves(s))
                 s->reason[0] = 0;
+        if (state != WIRE_STATE_READY && state != WIRE_STATE_RESTING)
+                s->healthy_at = NSEC_NEVER;
         if (s->required)
                 p->stirred = true;
-        policy_say(p, ACTION_CHANGED, slot, 0);
+        policy_changed(p, slot);
 }
 
 static void set_idle(struct policy *p, uint32_t slot, uint64_t now) {
@@ -46,7 +48,6 @@ void policy_follow_main(struct policy *p, uint32_t slot, uint64_t now) {
 
         if (!policy_lives(&s->main) || s->main.ending == WIRE_CAUSE_NONE)
                 return;
-        s->healthy_at = NSEC_NEVER;
         if (s->state == WIRE_STATE_READY)
                 policy_say(p, ACTION_UNSERVE, slot, s->main.generation);
         policy_set_state(p, slot,
@@ -71,9 +72,19 @@ static void block(struct policy *p, uint32_t slot, const struct policy_slot *req
         (void) snprintf(reason, sizeof(reason), "waits for %s, which is %s", required->name,
                         wire_state_to_string(required->state));
         if (s->state == WIRE_STATE_BLOCKED && !streq(reason, s->reason))
-                policy_say(p, ACTION_CHANGED, slot, 0);
+                policy_changed(p, slot);
         (void) strcopy(s->reason, sizeof(s->reason), reason);
         policy_set_state(p, slot, WIRE_STATE_BLOCKED, now);
+}
+
+/* From now on, time makes it forget its failures. */
+static void recover(struct policy *p, uint32_t slot, uint64_t now) {
+        struct policy_slot *s = p->slots[slot];
+
+        if (s->failures == 0 && !s->slow && s->cause == WIRE_CAUSE_NONE)
+                return;
+        s->healthy_at = policy_after(now, s->rules.healthy_msec);
+        policy_due(p, slot, s->healthy_at);
 }
 
 void policy_start_slot(struct policy *p, uint32_t slot, uint64_t now) {
@@ -91,6 +102,8 @@ void policy_start_slot(struct policy *p, uint32_t slot, uint64_t now) {
         }
         if (s->rules.on_demand && !s->wanted) {
                 policy_set_state(p, slot, WIRE_STATE_RESTING, now);
+                if (s->healthy_at == NSEC_NEVER)
+                        recover(p, slot, now);
                 return;
         }
         s->wanted = false;
@@ -178,7 +191,7 @@ static void put_undead_aside(struct policy *p, uint32_t slot, uint64_t now) {
                 return;
         }
         s->retry_at = policy_after(now, s->rules.backoff.cap_msec);
-        policy_due(p, s->retry_at);
+        policy_due(p, slot, s->retry_at);
 }
 
 void policy_settle(struct policy *p, uint32_t slot, uint64_t now) {
@@ -201,20 +214,17 @@ void policy_on_ready(struct policy *p, uint32_t slot, struct policy_process *pro
         s->ready_nsec = now - process->spawned_at;
         if (s->rules.ping_msec > 0) {
                 process->ping_at = policy_after(now, s->rules.ping_msec);
-                policy_due(p, process->ping_at);
+                policy_due(p, slot, process->ping_at);
         }
         old = process == &s->next ? promote(s) : NULL;
-        if (s->failures > 0 || s->slow || s->cause != WIRE_CAUSE_NONE) {
-                s->healthy_at = policy_after(now, s->rules.healthy_msec);
-                policy_due(p, s->healthy_at);
-        }
+        recover(p, slot, now);
         s->wanted = false; /* whoever waited is served */
         s->reason[0] = 0;
         policy_set_state(p, slot, WIRE_STATE_READY, now);
         policy_say(p, ACTION_SERVE, slot, s->main.generation);
         if (old) /* after the switch: nothing more comes to it */
                 policy_end(p, slot, old, WIRE_CAUSE_REPLACED, now);
-        policy_say(p, ACTION_CHANGED, slot, 0);
+        policy_changed(p, slot);
 }
 
 void policy_on_spawned(struct policy *p, uint32_t slot, struct policy_process *process, uint64_t now) {
@@ -269,10 +279,8 @@ static bool main_finished(struct policy *p, uint32_t slot, const struct policy_p
         }
         if (!s->rules.on_demand || gone->ready_at == 0)
                 return false;
-        if (!take_over(p, slot, now)) {
-                set_idle(p, slot, now);
+        if (!take_over(p, slot, now))
                 policy_start_slot(p, slot, now);
-        }
         return true;
 }
 
@@ -348,7 +356,7 @@ void policy_on_gone(struct policy *p, uint32_t slot, struct policy_process *proc
 
 gone:
         policy_settle(p, slot, now);
-        policy_say(p, ACTION_CHANGED, slot, 0);
+        policy_changed(p, slot);
         forget(p, slot, now);
 }
 
@@ -357,7 +365,7 @@ gone:
 void policy_end_slot(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
 
-        s->retry_at = s->healthy_at = NSEC_NEVER;
+        s->retry_at = NSEC_NEVER;
         s->replace_again = false;
         policy_end(p, slot, &s->next, WIRE_CAUSE_STOPPED, now);
         for (unsigned i = 0; i < POLICY_OLD_MAX; i++)
@@ -367,6 +375,7 @@ void policy_end_slot(struct policy *p, uint32_t slot, uint64_t now) {
         if (!policy_lives(&s->main) && s->state != WIRE_STATE_DONE)
                 set_idle(p, slot, now);
         forget(p, slot, now);
+        policy_appoint(p, slot);
 }
 
 /* ---- time ---- */
@@ -394,7 +403,7 @@ void policy_tick_slot(struct policy *p, uint32_t slot, uint64_t now) {
                 s->healthy_at = NSEC_NEVER;
                 s->cause = WIRE_CAUSE_NONE;
                 policy_forgive(s);
-                policy_say(p, ACTION_CHANGED, slot, 0);
+                policy_changed(p, slot);
         }
         if (s->retry_at <= now) {
                 s->wanted = true; /* a request may be waiting */

@@ -47,7 +47,7 @@ void policy_replace_slot(struct policy *p, uint32_t slot, uint64_t now) {
         if (!policy_lives(&s->next) && policy_free_old(s)) {
                 s->replace_again = false;
                 policy_spawn(p, slot, &s->next, now);
-                policy_say(p, ACTION_CHANGED, slot, 0);
+                policy_changed(p, slot);
                 return;
         }
         /* Room for the new one will never be: better a gap than none. */
@@ -64,7 +64,7 @@ void policy_hold_slot(struct policy *p, uint32_t slot, uint64_t now) {
         s->held = true;
         (void) snprintf(s->reason, sizeof(s->reason), "held by an operator");
         policy_end_slot(p, slot, now);
-        policy_say(p, ACTION_CHANGED, slot, 0);
+        policy_changed(p, slot);
 }
 
 void policy_reset_slot(struct policy *p, uint32_t slot, uint64_t now) {
@@ -73,7 +73,7 @@ void policy_reset_slot(struct policy *p, uint32_t slot, uint64_t now) {
         s->held = false;
         policy_forgive(s);
         s->cause = WIRE_CAUSE_NONE;
-        policy_say(p, ACTION_CHANGED, slot, 0);
+        policy_changed(p, slot);
         if (s->main.ending == WIRE_CAUSE_STOPPED)
                 s->main.ending = WIRE_CAUSE_REPLACED; /* held a moment ago: it comes back when it is gone */
         if (policy_lives(&s->main))

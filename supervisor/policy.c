@@ -18,12 +18,21 @@ void policy_act(struct policy *p, struct policy_action action) {
         p->actions[p->n_actions++] = action;
 }
 
+void policy_changed(struct policy *p, uint32_t slot) {
+        if (p->slots[slot]->changed)
+                return;
+        p->slots[slot]->changed = true;
+        policy_say(p, ACTION_CHANGED, slot, 0);
+}
+
 bool policy_next_action(struct policy *p, struct policy_action *ret) {
         if (p->actions_taken == p->n_actions) {
                 p->actions_taken = p->n_actions = 0;
                 return false;
         }
         *ret = p->actions[p->actions_taken++];
+        if (ret->type == ACTION_CHANGED)
+                p->slots[ret->slot]->changed = false;
         /* Not earlier: the actions before this one may still look at the slot. */
         if (ret->type == ACTION_GONE)
                 p->slots[ret->slot]->used = false;
@@ -40,6 +49,7 @@ void policy_done(struct policy *p) {
         for (size_t i = 0; i < p->n_slots; i++)
                 free(p->slots[i]);
         free(p->slots);
+        free(p->due);
         free(p->actions);
         *p = (struct policy) {0};
 }
@@ -63,6 +73,25 @@ static uint32_t free_index(struct policy *p) {
         return UINT32_MAX;
 }
 
+static int make_room(struct policy *p) {
+        size_t n = MAX(p->allocated * 2, (size_t) 16);
+        struct policy_slot **slots;
+        uint64_t *at;
+
+        if (p->n_slots < p->allocated)
+                return 0;
+        slots = reallocarray(p->slots, n, sizeof(*slots));
+        if (!slots)
+                return -ENOMEM;
+        p->slots = slots;
+        at = reallocarray(p->due, n, sizeof(*at));
+        if (!at)
+                return -ENOMEM;
+        p->due = at;
+        p->allocated = n;
+        return 0;
+}
+
 int policy_add(struct policy *p, const char *name, const struct policy_rules *rules, const uint32_t *requires, size_t n_requires,
                uint32_t *ret_slot) {
         /* Places are looked for only where some were given back: at the first start none was. */
@@ -70,15 +99,8 @@ int policy_add(struct policy *p, const char *name, const struct policy_rules *ru
         struct policy_slot *s;
 
         if (slot == UINT32_MAX) {
-                if (p->n_slots == p->allocated) {
-                        size_t n = MAX(p->allocated * 2, (size_t) 16);
-                        struct policy_slot **slots = reallocarray(p->slots, n, sizeof(*slots));
-
-                        if (!slots)
-                                return -ENOMEM;
-                        p->slots = slots;
-                        p->allocated = n;
-                }
+                if (make_room(p) < 0)
+                        return -ENOMEM;
                 s = calloc(1, sizeof(*s));
                 if (!s)
                         return -ENOMEM;
@@ -94,6 +116,7 @@ int policy_add(struct policy *p, const char *name, const struct policy_rules *ru
                 .retry_at = NSEC_NEVER,
                 .healthy_at = NSEC_NEVER,
         };
+        p->due[slot] = NSEC_NEVER;
         (void) strcopy(s->name, sizeof(s->name), name);
         policy_set_rules(p, slot, rules, requires, n_requires);
         *ret_slot = slot;
@@ -119,22 +142,36 @@ struct policy_process *policy_process(struct policy_slot *s, uint32_t generation
 
 /* ---- time ---- */
 
+void policy_appoint(struct policy *p, uint32_t slot) {
+        uint64_t at = policy_slot_deadline(p->slots[slot]);
+
+        if (p->due[slot] == p->next && at > p->next)
+                p->overtaken = true;
+        p->due[slot] = at;
+}
+
 uint64_t policy_deadline(struct policy *p) {
+        if (p->overtaken) {
+                p->overtaken = false;
+                p->next = NSEC_NEVER;
+                for (size_t i = 0; i < p->n_slots; i++)
+                        p->next = MIN(p->next, p->due[i]);
+        }
         return p->next;
 }
 
 static void tick(struct policy *p, uint64_t now) {
         uint64_t next = NSEC_NEVER;
 
-        p->next = NSEC_NEVER;
         for (size_t i = 0; i < p->n_slots; i++) {
-                if (!p->slots[i]->used)
-                        continue;
-                if (policy_slot_deadline(p->slots[i]) <= now)
-                        policy_tick_slot(p, (uint32_t) i, now);
-                next = MIN(next, policy_slot_deadline(p->slots[i]));
+                if (p->due[i] <= now) {
+                        if (p->slots[i]->used)
+                                policy_tick_slot(p, (uint32_t) i, now);
+                        p->due[i] = p->slots[i]->used ? policy_slot_deadline(p->slots[i]) : NSEC_NEVER;
+                }
+                next = MIN(next, p->due[i]);
         }
-        p->next = MIN(p->next, next);
+        p->next = next;
 }
 
 /* ---- the whole ---- */
@@ -338,6 +375,7 @@ static void slot_event(struct policy *p, const struct policy_event *e, uint64_t 
                 slot_events[e->type](p, e->slot, now);
         else if (process)
                 process_event(p, e, process, now);
+        policy_appoint(p, e->slot);
 }
 
 int policy_step(struct policy *p, const struct policy_event *event, uint64_t now) {

@@ -70,6 +70,7 @@ struct policy_slot {
         uint32_t deaths[WIRE_CAUSE_MAX];
         bool used, held, removed, wanted, replace_again;
         bool gone;                /* ACTION_GONE was said */
+        bool changed;             /* ACTION_CHANGED was said and not yet taken */
         bool required;            /* others require it */
         bool slow;                /* was given up: until it is healthy, each failure leads to the slow lane again */
         char reason[WIRE_TEXT_MAX]; /* for people: what it waits for, or why it failed */
@@ -112,7 +113,7 @@ enum policy_action_type {
         ACTION_SERVE,         /* this generation serves from now on: introduce it */
         ACTION_UNSERVE,       /* nobody serves this slot any more */
         ACTION_RECORD,        /* write a record of the death that is being told; cause, restart (nsec) */
-        ACTION_CHANGED,       /* the slot's status is new */
+        ACTION_CHANGED,       /* the slot's status is new: once, however much of it changed */
         ACTION_SERVICE_READY, /* everything has been decided once, and the gateways serve */
         ACTION_MISCONFIGURED, /* ... and nothing can run because the configuration is wrong */
         ACTION_GIVEN_UP,      /* a critical slot failed; exit_status */
@@ -130,10 +131,12 @@ struct policy_action {
 
 struct policy {
         struct policy_slot **slots;
+        uint64_t *due;            /* of each slot: no deadline of it is before that. Apart, so that time passes quickly */
         size_t n_slots, allocated;
         uint32_t generation;      /* the last one given */
         uint32_t random;          /* state of the jitter */
-        uint64_t next;            /* no deadline of any slot is before it */
+        uint64_t next;            /* the least of them, unless */
+        bool overtaken;           /* ... what it was has come to pass: it is looked for when it is asked for */
         bool running, decided, finished;
         bool stopping;            /* the gateways end, */
         bool ending;              /* ... and when none is left, the rest */
