@@ -270,9 +270,10 @@ struct wire_result {
 /* To the nursery: fork a worker. Descriptors: its channel, standard error, log file, ring. */
 struct wire_fork {
         uint32_t slot, generation;
-        uint32_t core; /* RLIMIT_CORE wanted */
+        uint32_t core; /* not 0: RLIMIT_CORE as large as the nursery may give; 0: none */
         uint64_t memory_max; /* RLIMIT_DATA, bytes; 0: none */
         uint64_t files_max;  /* RLIMIT_NOFILE; 0: as the nursery's */
+        uint64_t processes_max; /* RLIMIT_NPROC; 0: as the nursery's */
 };
 
 /* Its answer; the descriptor is the worker's pidfd. */

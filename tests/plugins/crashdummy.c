@@ -323,15 +323,17 @@ static int list_environment(struct wazo_context *ctx) {
 }
 
 static int show_process(struct wazo_context *ctx) {
-        struct rlimit core, data, files;
+        struct rlimit core, data, files, processes;
 
         (void) getrlimit(RLIMIT_CORE, &core);
         (void) getrlimit(RLIMIT_DATA, &data);
         (void) getrlimit(RLIMIT_NOFILE, &files);
-        return wazo_reply_json(ctx, 200, json_pack("{s:i, s:i, s:i, s:I, s:I, s:I}", "pid", (int) getpid(), "parent",
+        (void) getrlimit(RLIMIT_NPROC, &processes);
+        return wazo_reply_json(ctx, 200, json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "pid", (int) getpid(), "parent",
                                                    (int) getppid(), "session", (int) getsid(0), "core",
                                                    (json_int_t) core.rlim_cur, "data", (json_int_t) data.rlim_cur,
-                                                   "files", (json_int_t) files.rlim_cur));
+                                                   "files", (json_int_t) files.rlim_cur, "processes",
+                                                   (json_int_t) processes.rlim_cur));
 }
 
 static int show_request(struct wazo_context *ctx) {

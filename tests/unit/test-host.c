@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "lib/elf.h"
 #include "lib/memfd.h"
 #include "tests/unit/host-harness.h"
 
@@ -179,26 +180,56 @@ START_TEST(garbage_of_a_gateway) {
 }
 END_TEST
 
+/* As a gateway would not: with a deadline of its own choice, and whether there is room or not. */
+static int send_late(int channel, const char *what, uint64_t deadline) {
+        struct request request = {.deadline = deadline, .body_fd = -1, .id = "1", .method = "GET", .path = "/crashdummy",
+                                  .base_url = "", .script_name = "", .tenant = "", .auth_id = "", .accept = "", .content_type = "",
+                                  .idempotency_key = "", .params = {{"what", what}}, .n_params = 1};
+        struct pack p = PACK_NULL;
+        int r;
+
+        ck_assert_int_eq(request_encode(&request, &p), 0);
+        r = channel_send(channel, WIRE_REQUEST, 4, p.data, p.size, NULL, 0);
+        pack_done(&p);
+        return r;
+}
+
 START_TEST(past_its_deadline) {
         struct hosted h;
         struct reply reply;
-        char *words;
         int gateway;
-        struct request request = {.deadline = 1, .body_fd = -1, .id = "1", .method = "GET", .path = "/crashdummy/ok",
-                                  .base_url = "", .script_name = "", .tenant = "", .auth_id = "", .accept = "", .content_type = "",
-                                  .idempotency_key = "", .params = {{"what", "segv"}}, .n_params = 1};
-        struct pack p = PACK_NULL;
 
         start(&h, _i, &crashdummy);
         gateway = hosted_peer(&h);
-        ck_assert_int_eq(request_encode(&request, &p), 0);
-        ck_assert_int_eq(channel_send(gateway, WIRE_REQUEST, 4, p.data, p.size, NULL, 0), 0);
-        pack_done(&p);
+        ck_assert_int_eq(send_late(gateway, "segv", 1), 0);
         ck_assert(gateway_receive(gateway, 4, &reply));
         ck_assert_uint_eq(reply.status, 503);
         reply_done(&reply);
-        words = hosted_last_words(&h);
-        expect_in(words, "after its deadline");
+        expect_in(hosted_last_words(&h), "after its deadline");
+        hosted_kill(&h);
+}
+END_TEST
+
+/* A gateway that takes no answers holds the others up until its request's deadline, and no longer. */
+START_TEST(gateway_that_does_not_read) {
+        uint64_t deadline = now_monotonic() + 500 * NSEC_PER_MSEC;
+        struct hosted h;
+        int deaf, good;
+
+        start(&h, _i, &crashdummy);
+        deaf = hosted_peer(&h);
+        good = hosted_peer(&h);
+        for (int sent = 0; sent < 600; sent++) {
+                int r = send_late(deaf, "ok", deadline);
+
+                if (r == -EAGAIN)
+                        (void) poll(NULL, 0, 1);
+                else if (r < 0)
+                        break;
+        }
+        expect_in(gateway_get(good, "ok", NULL), "ok");
+        ck_assert_uint_lt(now_monotonic(), deadline + 5 * NSEC_PER_SEC);
+        expect_in(hosted_last_words(&h), "did not take an answer in time");
         hosted_kill(&h);
 }
 END_TEST
@@ -455,7 +486,8 @@ START_TEST(shown_by_ps) {
 END_TEST
 
 START_TEST(nursery_limits) {
-        static const struct wire_fork order = {.slot = 1, .generation = 1, .memory_max = 64 * 1024 * 1024, .files_max = 40};
+        static const struct wire_fork order = {.slot = 1, .generation = 1, .memory_max = 64 * 1024 * 1024, .files_max = 40,
+                                                .processes_max = 5000};
         struct hosted h;
         char *text;
         int gateway;
@@ -470,6 +502,7 @@ START_TEST(nursery_limits) {
         ck_assert_int_eq(member(text, "core"), 0);
         ck_assert_int_eq(member(text, "data"), 64 * 1024 * 1024);
         ck_assert_int_eq(member(text, "files"), 40);
+        ck_assert_int_eq(member(text, "processes"), 5000);
         free(text);
         hosted_kill(&h);
 }
@@ -600,6 +633,54 @@ START_TEST(small) {
 }
 END_TEST
 
+/* What the program prints, its standard error included. */
+static char *describe(const char *arguments, int *ret_status) {
+        char command[1200], *text = calloc(1, 65536);
+        FILE *pipe;
+
+        (void) snprintf(command, sizeof(command), "%s %s 2>&1", DESCRIBE_PROGRAM, arguments);
+        pipe = popen(command, "r");
+        ck_assert_ptr_nonnull(pipe);
+        ck_assert_uint_lt(fread(text, 1, 65535, pipe), 65535);
+        *ret_status = pclose(pipe) >> 8;
+        return text;
+}
+
+START_TEST(describes) {
+        static const struct {
+                const char *arguments;
+                int status;
+                const char *text;
+        } cases[] = {
+                {PLUGIN_DIR "/variant.so", 0, "\"plugin\": \"variant\""},
+                {PLUGIN_DIR "/variant.so", 0, "\"path\": \"/variant\""},
+                {PLUGIN_DIR "/variant-abi.so", 1, "plugin ABI 2, this host has 1"},
+                {PLUGIN_DIR "/variant-undefined.so", 1, "a_function_that_nobody_has"},
+                {PLUGIN_DIR "/variant-no-symbol.so", 1, "it defines no wazo_plugin"},
+                {PLUGIN_DIR "/text.so", 1, "is no shared object of this machine"},
+                {PLUGIN_DIR "/absent.so", 1, "absent.so: No such file or directory"},
+                {PLUGIN_DIR "/variant.so /nowhere/variant.json", 1, "cannot write /nowhere/variant.json"},
+                {"", 2, "usage: "},
+                {"--help", 2, "usage: "},
+        };
+        uint8_t build_id[BUILD_ID_SIZE];
+        char hex[BUILD_ID_TEXT];
+        int fd, status;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char *text = describe(cases[i].arguments, &status);
+
+                ck_assert_msg(status == cases[i].status, "%s: %d: %s", cases[i].arguments, status, text);
+                expect_in(text, cases[i].text);
+        }
+        fd = open(PLUGIN_DIR "/variant.so", O_RDONLY | O_CLOEXEC);
+        ck_assert_int_eq(elf_build_id(fd, build_id), 0);
+        (void) close(fd);
+        build_id_to_text(build_id, hex);
+        expect_in(describe(PLUGIN_DIR "/variant.so", &status), hex);
+}
+END_TEST
+
 static void forget_nursery(void) {
         if (nursery.pid > 0 && nursery.pidfd > 0)
                 hosted_kill(&nursery);
@@ -619,6 +700,7 @@ static Suite *suite(void) {
         tcase_add_loop_test(worker, what_cannot_be_sent, 0, WAYS);
         tcase_add_loop_test(worker, garbage_of_a_gateway, 0, WAYS);
         tcase_add_loop_test(worker, past_its_deadline, 0, WAYS);
+        tcase_add_loop_test(worker, gateway_that_does_not_read, 0, WAYS);
         tcase_add_loop_test(worker, does_not_load, 0, WAYS);
         tcase_add_loop_test(worker, crashes, 0, WAYS);
         tcase_add_loop_test(worker, crashes_at_start, 0, WAYS);
@@ -629,6 +711,7 @@ static Suite *suite(void) {
         tcase_add_loop_test(worker, supervisor_messages, 0, WAYS);
         tcase_add_loop_test(worker, born_clean, 0, WAYS);
         tcase_add_loop_test(worker, shown_by_ps, 0, WAYS);
+        tcase_add_test(worker, describes);
         tcase_add_test(births, nursery_many);
         if (!getenv("ASAN_OPTIONS")) /* which keeps books of its own, and has its own idea of RLIMIT_DATA */ {
                 tcase_add_test(births, small);

@@ -87,6 +87,8 @@ static int set_limits(const struct wire_fork *order) {
                 r = set_limit(RLIMIT_DATA, order->memory_max);
         if (r >= 0 && order->files_max > 0)
                 r = set_limit(RLIMIT_NOFILE, order->files_max);
+        if (r >= 0 && order->processes_max > 0)
+                r = set_limit(RLIMIT_NPROC, order->processes_max);
         return r;
 }
 

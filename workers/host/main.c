@@ -15,6 +15,7 @@
 static void set_up_memory(void) {
         (void) mallopt(M_MMAP_THRESHOLD, 128 * 1024);
         (void) mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+        (void) mallopt(M_TOP_PAD, 16 * 1024);
         (void) mallopt(M_ARENA_MAX, 1);
 }
 

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "lib/paths.h"
 #include "workers/host/birth.h"
@@ -140,6 +141,16 @@ static int serve_one(struct nursery *n) {
         return r;
 }
 
+/* Our own cores are nobody's wish; how large a worker's may be is left as it was given to us. */
+static void want_no_core(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+                limit.rlim_cur = 0;
+                (void) setrlimit(RLIMIT_CORE, &limit);
+        }
+}
+
 int nursery_run(struct worker *w) {
         struct nursery n = {.worker = w, .parent = getppid()};
         char hardening[WIRE_TEXT_MAX];
@@ -149,6 +160,7 @@ int nursery_run(struct worker *w) {
         if (prctl(PR_GET_PDEATHSIG, &n.parent_death_signal) < 0)
                 n.parent_death_signal = 0;
         title_set(w->setup.service, w->setup.name);
+        want_no_core();
         preload();
 
         hardening_describe(hardening, sizeof(hardening));
