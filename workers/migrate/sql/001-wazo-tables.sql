@@ -872,3 +872,14 @@ CREATE INDEX endpoint_sip_section_endpoint ON endpoint_sip_section (endpoint_sip
 CREATE INDEX endpoint_sip_option_section ON endpoint_sip_section_option (endpoint_sip_section_uuid);
 CREATE INDEX endpoint_sip_template_parent ON endpoint_sip_template (parent_uuid);
 CREATE INDEX trunkfeatures_endpoint_sip ON trunkfeatures (endpoint_sip_uuid);
+CREATE INDEX dialaction_owner ON dialaction (category, categoryval);
+CREATE INDEX dialaction_target ON dialaction (action, actionarg1);
+CREATE INDEX extensions_target ON extensions (type, typeval);
+CREATE INDEX queuemember_user ON queuemember (userid);
+CREATE INDEX rightcallmember_member ON rightcallmember (type, typeval);
+CREATE INDEX schedule_path_path ON schedule_path (path, pathid);
+CREATE INDEX pickupmember_member ON pickupmember (memberid, membertype);
+CREATE INDEX switchboard_member_user_user ON switchboard_member_user (user_uuid);
+CREATE INDEX func_key_dest_user_user ON func_key_dest_user (user_id);
+CREATE INDEX func_key_mapping_key ON func_key_mapping (func_key_id);
+CREATE INDEX userfeatures_template ON userfeatures (func_key_template_id);
