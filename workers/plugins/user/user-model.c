@@ -100,10 +100,10 @@ static const struct wazo_field incall_extension_fields[] = {
 
 static const struct wazo_field incall_fields[] = {
         {"id", WAZO_INTEGER},
+        {"id_text", WAZO_STRING, WAZO_HIDDEN},
         {"extensions", WAZO_LIST, .fields = incall_extension_fields,
-         .relation = RELATION("SELECT incall.id AS _owner, extensions.id, extensions.exten, extensions.context FROM incall "
-                              "JOIN extensions ON extensions.type = 'incall' AND extensions.typeval = CAST(incall.id AS TEXT) "
-                              "WHERE incall.id IN (%s) ORDER BY extensions.id")},
+         .relation = RELATION_OF("id_text", "SELECT typeval AS _owner, id, exten, context FROM extensions "
+                                            "WHERE type = 'incall' AND typeval IN (%s) ORDER BY id")},
         {"links", WAZO_LINKS, .link = LINK("incalls", "/incalls/", "id")},
         {},
 };
@@ -241,6 +241,8 @@ static const struct wazo_field fields[] = {
         {"tenant_uuid", WAZO_UUID, WAZO_READ_ONLY, .column = "tenant_uuid"},
         {"links", WAZO_LINKS, .link = LINK("users", "/users/", "id")},
 
+        /* As the tables have it whose rows may belong to users, groups and others alike. */
+        {"id_text", WAZO_STRING, WAZO_HIDDEN, .expression = "CAST(userfeatures.id AS TEXT)"},
         {"voicemail_id", WAZO_INTEGER, WAZO_HIDDEN, .column = "voicemailid"},
         {"voicemail_enabled", WAZO_BOOLEAN, WAZO_HIDDEN, .column = "enablevoicemail", .store = WAZO_AS_INT},
         {"agent_id", WAZO_INTEGER, WAZO_HIDDEN, .column = "agentid"},
@@ -254,10 +256,9 @@ static const struct wazo_field fields[] = {
         {"agent", WAZO_OBJECT, WAZO_READ_ONLY, .fields = agent_fields,
          .relation = RELATION_OF("agent_id", "SELECT id AS _owner, id, number FROM agentfeatures WHERE id IN (%s)")},
         {"call_permissions", WAZO_LIST, WAZO_READ_ONLY, .fields = call_permission_fields,
-         .relation = RELATION("SELECT userfeatures.id AS _owner, rightcall.id, rightcall.name FROM userfeatures "
-                              "JOIN rightcallmember ON rightcallmember.type = 'user' AND rightcallmember.typeval = CAST(userfeatures.id AS TEXT) "
-                              "JOIN rightcall ON rightcall.id = rightcallmember.rightcallid "
-                              "WHERE userfeatures.id IN (%s) ORDER BY rightcall.id")},
+         .relation = RELATION_OF("id_text", "SELECT rightcallmember.typeval AS _owner, rightcall.id, rightcall.name FROM rightcallmember "
+                                            "JOIN rightcall ON rightcall.id = rightcallmember.rightcallid "
+                                            "WHERE rightcallmember.type = 'user' AND rightcallmember.typeval IN (%s) ORDER BY rightcall.id")},
         {"fallbacks", WAZO_OBJECT, WAZO_READ_ONLY, .fields = fallbacks_fields},
         {"groups", WAZO_LIST, WAZO_READ_ONLY, .fields = group_fields,
          .relation = RELATION("SELECT queuemember.userid AS _owner, groupfeatures.uuid, groupfeatures.id, groupfeatures.name "
@@ -265,11 +266,10 @@ static const struct wazo_field fields[] = {
                               "WHERE queuemember.category = 'group' AND queuemember.usertype = 'user' "
                               "AND queuemember.userid IN (%s) ORDER BY groupfeatures.id")},
         {"incalls", WAZO_LIST, WAZO_READ_ONLY, .fields = incall_fields,
-         .relation = RELATION("SELECT userfeatures.id AS _owner, incall.id FROM userfeatures "
-                              "JOIN dialaction ON dialaction.action = 'user' AND dialaction.category = 'incall' "
-                              "AND dialaction.event = 'answer' AND dialaction.actionarg1 = CAST(userfeatures.id AS TEXT) "
-                              "JOIN incall ON CAST(incall.id AS TEXT) = dialaction.categoryval "
-                              "WHERE userfeatures.id IN (%s) ORDER BY incall.id")},
+         .relation = RELATION_OF("id_text", "SELECT dialaction.actionarg1 AS _owner, incall.id, dialaction.categoryval AS id_text FROM dialaction "
+                                            "JOIN incall ON incall.id = CAST(dialaction.categoryval AS INTEGER) "
+                                            "WHERE dialaction.action = 'user' AND dialaction.category = 'incall' "
+                                            "AND dialaction.event = 'answer' AND dialaction.actionarg1 IN (%s) ORDER BY incall.id")},
         {"lines", WAZO_LIST, WAZO_READ_ONLY, .fields = line_fields, .relation = &lines},
         {"forwards", WAZO_OBJECT, WAZO_READ_ONLY, .fields = forwards_fields},
         {"schedules", WAZO_LIST, WAZO_READ_ONLY, .fields = schedule_fields,

@@ -28,7 +28,7 @@ static int list(struct wazo_context *ctx) {
         if (r >= 0)
                 r = voicemail_of(ctx, user, &voicemail);
         if (r == 0) {
-                r = wazo_output(ctx, voicemail_service.model->fields, voicemail, &item);
+                r = wazo_output(ctx, voicemail_fields, voicemail, &item);
                 if (r >= 0 && json_array_append_new(items, item) < 0)
                         r = -ENOMEM;
         }
@@ -50,7 +50,7 @@ static int create(struct wazo_context *ctx) {
         if (r >= 0)
                 r = wazo_create(ctx, &voicemail_service, voicemail);
         if (r >= 0)
-                r = wazo_output(ctx, voicemail_service.model->fields, voicemail, &output);
+                r = wazo_output(ctx, voicemail_fields, voicemail, &output);
         if (r >= 0)
                 r = wazo_associate(ctx, &user_voicemail_association, user, voicemail, NULL);
         if (r < 0)
@@ -76,7 +76,8 @@ static int dissociate(struct wazo_context *ctx) {
 
 static const struct wazo_route routes[] = {
         {PATH, "GET", ACL ".read", .handler = list, .summary = "List the user's voicemail: at most one", .secrets = "password"},
-        {PATH, "POST", ACL ".create", WAZO_BODY_JSON, true, create, .summary = "Create a voicemail for the user", .secrets = "password"},
+        {PATH, "POST", ACL ".create", WAZO_BODY_JSON, true, create, .summary = "Create a voicemail for the user", .secrets = "password",
+         .request = voicemail_fields, .response = voicemail_fields},
         {PATH, "DELETE", ACL ".delete", WAZO_BODY_NONE, true, dissociate, .summary = "Dissociate the user's voicemail, which is kept"},
         {},
 };

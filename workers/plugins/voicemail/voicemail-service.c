@@ -31,7 +31,7 @@ static const struct wazo_field option_pair = {
         .name = "option", .type = WAZO_LIST, .length = WAZO_BETWEEN(2, 2), .item = &option_text,
 };
 
-static const struct wazo_field fields[] = {
+const struct wazo_field voicemail_fields[] = {
         {"id", WAZO_INTEGER, WAZO_READ_ONLY | WAZO_GENERATED, .column = "uniqueid"},
         {"tenant_uuid", WAZO_UUID, WAZO_READ_ONLY, .doc = "The tenant of the context"},
         {"name", WAZO_STRING, WAZO_REQUIRED, .length = WAZO_AT_MOST(80), .column = "fullname"},
@@ -62,7 +62,7 @@ static const struct wazo_column columns[] = {
 static const struct wazo_model model = {
         .name = "Voicemail",
         .table = "voicemail",
-        .fields = fields,
+        .fields = voicemail_fields,
         .join = "JOIN context ON context.name = voicemail.context",
         .tenant = "context.tenant_uuid",
         .columns = columns,
@@ -101,16 +101,16 @@ static int check_global_has_no_users(struct wazo_context *ctx, const struct wazo
 
 static int check_timezone(struct wazo_context *ctx, const struct wazo_service *service, json_t *voicemail, const json_t *before,
                           const void *data) {
-        const char *timezone = wazo_string(voicemail, "timezone");
+        const char *zone = wazo_string(voicemail, "timezone");
         _wazo_unref_ json_t *row = NULL;
         int r;
 
-        if (!timezone || !wazo_differs(voicemail, before, "timezone"))
+        if (!zone || !wazo_differs(voicemail, before, "timezone"))
                 return 0;
-        r = wazo_select_row(ctx, &row, "SELECT id FROM staticvoicemail WHERE category = 'zonemessages' AND var_name = ?", "s", timezone);
+        r = wazo_select_row(ctx, &row, "SELECT id FROM staticvoicemail WHERE category = 'zonemessages' AND var_name = ?", "s", zone);
         if (r <= 0)
                 return r;
-        return wazo_error_input(ctx, json_pack("{s:s}", "timezone", timezone), "field 'timezone': Timezone was not found");
+        return wazo_error_input(ctx, json_pack("{s:s}", "timezone", zone), "field 'timezone': Timezone was not found");
 }
 
 static int check_unused(struct wazo_context *ctx, const struct wazo_service *service, json_t *voicemail, const json_t *before,
@@ -269,7 +269,7 @@ int voicemail_validate(struct wazo_context *ctx, const json_t *body, enum wazo_o
 
         if (!messages)
                 return -ENOMEM;
-        r = wazo_validate(ctx, fields, body, operation, &voicemail);
+        r = wazo_validate(ctx, voicemail_fields, body, operation, &voicemail);
         if (r >= 0)
                 r = voicemail_schema(ctx, NULL, operation, voicemail, messages);
         if (r >= 0)

@@ -8,6 +8,7 @@
 
 /* Members: those of GET /voicemails/{id}. Create, edit and delete bring their own events, reloads and sysconfd requests. */
 extern const struct wazo_service voicemail_service;
+extern const struct wazo_field voicemail_fields[];
 
 /* What a resource that takes a voicemail's body checks of it as a whole (delete_messages); a .schema of wazo_resource. */
 int voicemail_schema(struct wazo_context *ctx, const struct wazo_resource *resource, enum wazo_operation operation,
