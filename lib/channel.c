@@ -102,8 +102,11 @@ int channel_receive(int fd, unsigned direction, struct channel_message *ret) {
         }
 
         collect_fds(&message, ret);
-        if (n == 0)
+        if (n == 0) {
+                /* An empty packet looks like the end, but may have brought descriptors. */
+                channel_message_done(ret);
                 return 0;
+        }
         if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
             wire_check(ret->packet, (size_t) n, (unsigned) ret->n_fds, direction, &ret->header) < 0) {
                 channel_message_done(ret);
@@ -163,6 +166,11 @@ int channel_queue_send(struct channel_queue *q, int fd, enum wire_type type, uin
                 if (r != -EAGAIN)
                         return r;
         }
+        /* What can never be sent must not get into the queue: nothing behind it would be sent either. */
+        if (size > WIRE_INLINE_MAX)
+                return -EMSGSIZE;
+        if (n_fds > WIRE_FDS_MAX)
+                return -EINVAL;
         if (q->n >= q->max)
                 return -ENOBUFS;
 
