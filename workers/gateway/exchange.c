@@ -22,6 +22,7 @@ struct exchange *exchange_new(struct gateway *g, struct connection *c, const cha
         *ex = (struct exchange) {
                 .gateway = g,
                 .connection = c,
+                .came_at = uri,
                 .reply = REPLY_NULL,
                 .request = {.body_fd = -1},
                 .started = now_monotonic(),

@@ -46,6 +46,7 @@ struct exchange {
         char request_id[33], span_id[17], parent_id[17], trace_id[33];
         uint64_t started;
 
+        const char *came_at; /* where the library has the URI: for comparing only */
         char *uri;       /* as it came */
         char *decoded;   /* the copy that is decoded, and cut up, in place */
         char *path;      /* what the worker is told: decoded, without the prefix. All three are one allocation */

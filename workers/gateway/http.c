@@ -56,12 +56,24 @@ static bool answer_now(const struct exchange *ex) {
                strtoull(length, NULL, 10) > DISCARD_TIMES * exchange_body_limit(ex);
 }
 
+/*
+ * A NUL in the request line cuts the URI short, and the library does not mind. Where it has the version in the same buffer,
+ * as it came, that must follow the URI at once.
+ */
+static bool uri_is_whole(const struct exchange *ex, const char *version) {
+        uintptr_t uri = (uintptr_t) ex->came_at, next = (uintptr_t) version;
+
+        return next <= uri || next - uri > ex->gateway->settings.header_bytes || next - uri == strlen(ex->uri) + 1;
+}
+
 static enum MHD_Result begin(struct exchange *ex, struct MHD_Connection *mhd, const char *method, const char *version) {
         ex->mhd = mhd;
         ex->method_name = method;
         ex->method = method_from_string(method);
         ex->http_1_1 = streq(version, "HTTP/1.1");
         (void) MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, on_header, &ex->headers);
+        if (!uri_is_whole(ex, version))
+                ex->headers.malformed = true;
         flow_begin(ex);
 
         if (!expects_body(ex)) {
@@ -315,7 +327,6 @@ int http_start(struct gateway *g) {
         r = sd_event_add_post(g->event, &g->post, on_post, g);
         if (r < 0)
                 return r;
-        (void) sd_event_source_set_priority(g->post, SD_EVENT_PRIORITY_IDLE);
 
         for (size_t i = 0; i < g->settings.n_listeners; i++) {
                 struct listener *l = &g->listeners[i];

@@ -10,7 +10,7 @@
 
 #include "lib/memfd.h"
 #include "workers/gateway/gateway.h"
-#include "workers/gateway/yaml.h"
+#include "workers/gateway/yaml-write.h"
 
 #define DEPTH_MAX 32
 

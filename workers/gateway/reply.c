@@ -88,6 +88,7 @@ enum MHD_Result exchange_give(struct exchange *ex) {
         requestlog_response(ex);
         metrics_count(ex);
         ex->stage = STAGE_GIVEN;
+        slots_feed(ex);
         connection_set_state(ex->gateway, ex->connection, CONNECTION_SENDING);
         result = MHD_queue_response(ex->mhd, reply->status, response);
         MHD_destroy_response(response);

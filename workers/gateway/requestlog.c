@@ -36,21 +36,27 @@ void requestlog_done(struct requestlog *l) {
         text_done(&l->text);
 }
 
-/* Both are asked for at each request, and the first two fields change once a second. */
+/* All but the milliseconds changes once a second. */
 static void add_prefix(struct requestlog *l) {
         struct timespec now;
+        unsigned msec;
 
         (void) clock_gettime(CLOCK_REALTIME, &now);
         if (now.tv_sec != l->second) {
+                char zone[16];
                 struct tm tm;
 
                 l->second = now.tv_sec;
                 (void) localtime_r(&now.tv_sec, &tm);
-                (void) strftime(l->stamp, sizeof(l->stamp), "%Y-%m-%d %H:%M:%S", &tm);
-                (void) strftime(l->zone, sizeof(l->zone), "%Z", &tm);
+                (void) strftime(l->stamp, sizeof(l->stamp), "%Y-%m-%d %H:%M:%S,", &tm);
+                (void) strftime(zone, sizeof(zone), "%Z", &tm);
+                (void) snprintf(l->behind, sizeof(l->behind), " %s [pid %d] [tid %d] (INFO) (%.48s): ", zone, (int) getpid(),
+                                (int) getpid(), l->logger);
         }
-        text_printf(&l->text, "%s,%03ld %s [pid %d] [tid %d] (INFO) (%s): ", l->stamp, now.tv_nsec / 1000000, l->zone,
-                    (int) getpid(), (int) getpid(), l->logger);
+        msec = (unsigned) (now.tv_nsec / 1000000);
+        text_add_string(&l->text, l->stamp);
+        text_add(&l->text, (char[]) {(char) ('0' + msec / 100), (char) ('0' + msec / 10 % 10), (char) ('0' + msec % 10)}, 3);
+        text_add_string(&l->text, l->behind);
 }
 
 static bool wanted(const struct requestlog *l) {
@@ -116,7 +122,13 @@ static void add_url(struct text *t, const struct exchange *ex) {
 }
 
 static void add_trace(struct text *t, const struct exchange *ex) {
-        text_printf(t, " [span_id=%s parent_id=%s trace_id=%s]\n", ex->span_id, ex->parent_id, ex->trace_id);
+        text_add_string(t, " [span_id=");
+        text_add(t, ex->span_id, 16);
+        text_add_string(t, " parent_id=");
+        text_add_string(t, ex->parent_id);
+        text_add_string(t, " trace_id=");
+        text_add(t, ex->trace_id, 32);
+        text_add_string(t, "]\n");
 }
 
 /* Only what was understood can be masked, and only what was masked is written. */

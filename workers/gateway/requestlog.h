@@ -14,7 +14,7 @@ struct requestlog {
         char logger[64];  /* wazo_confd */
         struct text text;
         time_t second;    /* that stamp is about */
-        char stamp[32], zone[16];
+        char stamp[32], behind[128]; /* what stands before and behind the milliseconds */
         uint64_t lost;    /* lines that could not be written */
 };
 

@@ -5,7 +5,7 @@
 #define CONTROL_NSEC NSEC_PER_SEC
 #define POOL_SLOTS_MAX 64
 /* A request that waited this long may be one whose client has gone. */
-#define GONE_NSEC NSEC_PER_MSEC
+#define GONE_NSEC (20 * NSEC_PER_MSEC)
 
 static void pump(struct gateway *g, uint64_t now);
 static void arm(struct gateway *g, uint64_t when);
@@ -102,8 +102,7 @@ static void drop_gone(struct pool *pool, uint64_t now) {
 /* On demand: a slot that rests is asked for when requests wait. */
 static void want_worker(struct gateway *g, struct pool *pool) {
         for (struct slot *slot = pool->slots; slot; slot = slot->next_of_pool) {
-                bool resting = slot->view.state == WIRE_STATE_RESTING ||
-                               (g->settings.on_demand && slot->known && slot->view.state == WIRE_STATE_READY && !slot->peers);
+                bool resting = slot->view.state == WIRE_STATE_RESTING || (slot->rested && !slot->peers);
 
                 if (resting && !slot->wanted) {
                         slot->wanted = true;
@@ -298,7 +297,7 @@ static void peer_lost(struct peer *peer) {
                         .age_nsec = now - peer->sent,
                 };
 
-                (void) strcopy(inflight.request_id, sizeof(inflight.request_id), peer->request_id);
+                memcpy(inflight.request_id, peer->request_id, sizeof(peer->request_id));
                 (void) strcopy(inflight.method, sizeof(inflight.method), peer->method);
                 (void) strcopy(inflight.route, sizeof(inflight.route), peer->route);
                 supervisor_inflight(g, &inflight);
@@ -344,45 +343,69 @@ static void peer_replied(struct peer *peer, struct reply *reply) {
         }
 }
 
-static int on_peer(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+/* One message of it, when there is one. The peer may be gone afterwards. */
+static void peer_receive(struct peer *peer) {
         static struct channel_message message;
-        struct peer *peer = userdata;
         struct reply reply;
         int r;
 
-        r = channel_receive(fd, WIRE_TELL, &message);
+        r = channel_receive(peer->fd, WIRE_TELL, &message);
         if (r == -EAGAIN)
-                return 0;
+                return;
         if (r == 0) {
                 peer_lost(peer);
-                return 0;
+                return;
         }
         if (r == -EBADMSG) {
                 peer_protocol(peer, "something that is no message");
-                return 0;
+                return;
         }
         if (r < 0) {
                 log_error("the channel to worker '%s' cannot be read: %s", peer->slot->name, strerror(-r));
                 peer_lost(peer);
-                return 0;
+                return;
         }
 
         if (message.header.type != WIRE_REPLY || peer->outstanding == 0 || message.header.id != peer->outstanding) {
                 channel_message_done(&message);
                 peer_protocol(peer, "a reply that nobody waits for");
-                return 0;
+                return;
         }
         r = reply_decode(message.body, message.header.size, message.n_fds > 0 ? message.fds[0] : -1, &reply);
         if (r < 0) {
                 channel_message_done(&message);
                 peer_protocol(peer, "a malformed reply");
-                return 0;
+                return;
         }
         (void) channel_message_take_fd(&message, 0);
         channel_message_done(&message);
         peer_replied(peer, &reply);
+}
+
+static int on_peer(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        peer_receive(userdata);
         return 0;
 }
+
+/*
+ * While libmicrohttpd goes through its connections, workers may have answered: whoever waits need not wait for the loop's
+ * next turn. One look a peer.
+ */
+static void pool_feed(struct pool *pool) {
+        struct slot *next;
+
+        for (struct slot *slot = pool->slots; slot && pool->first; slot = next) {
+                next = slot->next_of_pool;
+                if (slot->peers && slot->peers->outstanding)
+                        peer_receive(slot->peers);
+        }
+}
+
+void slots_feed(struct exchange *ex) {
+        if (ex->pool && ex->pool->first)
+                pool_feed(ex->pool);
+}
+
 
 /* --- time ----------------------------------------------------------------------------------------------------------- */
 
@@ -433,6 +456,8 @@ static uint64_t expire_peer(struct gateway *g, struct peer *peer, uint64_t now) 
                         return NSEC_NEVER;
                 if (now < peer->idle_since + idle)
                         return peer->idle_since + idle;
+                /* Without a channel it exits. Until the feed tells, nobody but us knows that the slot rests. */
+                peer->slot->rested = true;
                 peer_free(peer);
                 return NSEC_NEVER;
         }
@@ -635,10 +660,10 @@ int slots_introduce(struct gateway *g, const struct wire_peer *news, int fd) {
         r = sd_event_add_io(g->event, &peer->io, fd, EPOLLIN, on_peer, peer);
         if (r < 0)
                 goto fail;
-        (void) sd_event_source_set_priority(peer->io, SD_EVENT_PRIORITY_IMPORTANT);
 
         slot_guess_names(slot, news->name);
         slot_join_pool(slot);
+        slot->wanted = slot->rested = false;
         peer->slot = slot;
         peer->generation = news->generation;
         peer->fd = fd;
@@ -675,8 +700,10 @@ void slots_submit(struct exchange *ex) {
                 return;
         }
         r = ex->pool->first ? -EAGAIN : pool_send(ex->pool, ex, now);
-        if (r == 0 || (r < 0 && wait_or_refuse(ex, now, false)))
+        if (r == 0 || (r < 0 && wait_or_refuse(ex, now, false))) {
                 http_suspend(ex);
+                slots_feed(ex);
+        }
 }
 
 bool slots_ask_control(struct exchange *ex) {

@@ -40,6 +40,7 @@ struct slot {
         uint32_t id;
         bool known;          /* the feed told of it */
         bool wanted;         /* WANT was sent, and the feed has said nothing since */
+        bool rested;         /* its idle worker's channel was closed, and no other has come */
         char name[WIRE_NAME_MAX], plugin[WIRE_NAME_MAX], class[WIRE_NAME_MAX];
         struct slot_view view;
         char reason[WIRE_TEXT_MAX];
@@ -79,7 +80,9 @@ int slots_introduce(struct gateway *g, const struct wire_peer *peer, int fd) _mu
 
 /* The exchange, whose request is complete, is suspended and later resumed with its answer, or answered at once. */
 void slots_submit(struct exchange *ex);
-/* The same, for control's part of the metrics. False when control is not there. */
+/* Hands on what the workers of this exchange's pool have answered by now. */
+void slots_feed(struct exchange *ex);
+/* As slots_submit(), for control's part of the metrics. False when control is not there. */
 bool slots_ask_control(struct exchange *ex);
 /* The client is gone: nobody waits any more. */
 void slots_forget(struct exchange *ex);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "workers/gateway/yaml.h"
+#include "workers/gateway/yaml-write.h"
 
 #include <stdio.h>
+#include <strings.h>
 #include <yaml.h>
 
 #define DEPTH_MAX 64
@@ -24,7 +25,7 @@ static bool emit_scalar(yaml_emitter_t *e, const char *s, bool plain) {
 /* Whether a text reads as itself without quotes: no number, no date, no word with a meaning, nothing that the grammar uses. */
 static bool is_plain(const char *s) {
         static const char *const words[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
-        char first = s[0] | 0x20;
+        char first = s[0] == '/' ? 'a' : s[0] | 0x20;
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
                 if (strcasecmp(words[i], s) == 0)
