@@ -192,7 +192,7 @@ static void format_number(const struct keyword *k, int64_t number, char *to, siz
 }
 
 static const char *const type_names[] = {
-        [KEYWORD_BOOLEAN] = "boolean", [KEYWORD_INTEGER] = "integer",   [KEYWORD_FLOAT] = "float", [KEYWORD_DURATION] = "duration",
+        [KEYWORD_BOOLEAN] = "boolean", [KEYWORD_INTEGER] = "integer",   [KEYWORD_FLOAT] = "number", [KEYWORD_DURATION] = "duration",
         [KEYWORD_SIZE] = "size",       [KEYWORD_WORD] = "word",         [KEYWORD_STRING] = "string", [KEYWORD_PATH] = "path",
         [KEYWORD_STRINGS] = "strings", [KEYWORD_SWITCHES] = "switches", [KEYWORD_SECTION] = "section", [KEYWORD_MAP] = "map",
         [KEYWORD_ANY] = "any",

@@ -69,11 +69,11 @@ static const char *master_tenant(const struct slice_facts *facts) {
 }
 
 int slice_gateway(const struct slice_facts *facts, char **ret) {
-        return dump(json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:O, s:O, s:s?, s:b, s:b}", "service", facts->service, "version",
+        return dump(json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:O, s:O, s:s?, s:b, s:O, s:b}", "service", facts->service, "version",
                               facts->version, "prefix", facts->prefix, "uuid", facts->uuid, "listeners", listeners(facts->plan), "cors",
                               cors(&facts->settings->rest_api.cors), "limits", limits(&facts->settings->limits), "deadlines", deadlines(facts),
                               "tokens", facts->tokens->tokens, "tenants", facts->tokens->tenants, "master_tenant", master_tenant(facts),
-                              "on_demand", facts->on_demand, "log_bodies", 1),
+                              "on_demand", json_object_size(facts->idle) > 0, "idle_ms", facts->idle, "log_bodies", 1),
                     ret);
 }
 

@@ -16,7 +16,7 @@ struct slice_facts {
         const char *db_uri, *driver_dir, *migrations;
         const char *crashes_dir, *control_group;
         bool owner_commands;                 /* who runs it is its operator: --dev */
-        bool on_demand;                      /* some plugin's worker comes and goes */
+        const json_t *idle;                  /* workers on demand: name to milliseconds */
         uint64_t gateway_drain_msec;
         const struct plan *plan;             /* its listeners */
         const struct settings *settings;

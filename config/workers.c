@@ -33,7 +33,7 @@ static const struct {
         int (*slice)(const struct slice_facts *facts, char **ret);
         bool looping; /* it has a loop that answers pings */
 } kinds[WIRE_KIND_MAX] = {
-        [WIRE_KIND_GATEWAY] = {"wazo-gateway", slice_gateway, true},
+        [WIRE_KIND_GATEWAY] = {"wazo-gateway", NULL, true}, /* its slice: make_gateway_slices() */
         [WIRE_KIND_CONTROL] = {"wazo-control", slice_control, true},
         [WIRE_KIND_PLUGIN] = {"wazo-host", NULL, false},
         [WIRE_KIND_ONCE] = {NULL, slice_migrate, false},
@@ -249,12 +249,9 @@ static int make_worker(struct maker *m, const struct manifest_worker *w) {
         set_limits(m, w, &own, &none, &model);
 
         /* A foreign command has no use for a slice. */
-        if (kinds[w->kind].slice) {
-                struct slice_facts facts = m->facts;
-
-                facts.gateway_drain_msec = model.timing.drain_msec;
-                r = kinds[w->kind].slice(&facts, &slice);
-        } else if (w->kind != WIRE_KIND_EXEC) {
+        if (kinds[w->kind].slice)
+                r = kinds[w->kind].slice(&m->facts, &slice);
+        else if (w->kind != WIRE_KIND_EXEC) {
                 slice = strdup("{}");
                 r = slice ? 0 : -ENOMEM;
         }
@@ -340,31 +337,43 @@ static void check_names(const struct maker *m, const struct yaml_node *map, cons
         }
 }
 
-/* Whether any plugin's worker may come and go: the gateway waits for such a one otherwise. */
-static bool any_on_demand(const struct maker *m, const struct manifest_worker *w) {
-        struct settings_worker own, all;
-        const struct descriptions *d = m->request->descriptions;
+/* A gateway lets workers on demand go, so it is told all of their names: its slice is the last to be made. */
+static int make_gateway_slices(struct maker *m) {
+        json_t *idle = json_object();
+        int r = idle ? 0 : -ENOMEM;
 
-        settings_worker(m->request->settings, "plugins", m->request->findings, &all);
-        for (size_t i = 0; i < d->n; i++) {
-                settings_worker(m->request->settings, d->list[i].name, m->request->findings, &own);
-                if (!d->list[i].problem &&
-                    (d->list[i].n_classes > 0 || settings_switch(own.on_demand, settings_switch(all.on_demand, w->on_demand))))
-                        return true;
+        for (size_t i = 0; r >= 0 && i < m->into->n; i++) {
+                const struct plan_worker *w = &m->into->list[i];
+
+                if (w->on_demand && json_object_set_new(idle, w->name, json_integer((json_int_t) w->idle_msec)) < 0)
+                        r = -ENOMEM;
         }
-        return false;
+        for (size_t i = 0; r >= 0 && i < m->into->n; i++) {
+                struct plan_worker *w = &m->into->list[i];
+                struct slice_facts facts = m->facts;
+                char *text;
+
+                if (w->kind != WIRE_KIND_GATEWAY)
+                        continue;
+                facts.idle = idle;
+                facts.gateway_drain_msec = w->timing.drain_msec;
+                r = slice_gateway(&facts, &text);
+                if (r >= 0)
+                        r = keep(m, text) ? 0 : -ENOMEM;
+                if (r >= 0)
+                        set_slice(w, text);
+        }
+        json_decref(idle);
+        return r;
 }
 
 int workers_make(const struct workers_request *request, struct workers *ret) {
         _cleanup_(workers_done) struct workers made = {0};
         struct maker m = {.request = request, .facts = request->facts, .into = &made};
-        const struct manifest_worker *plugins = manifest_worker(request->manifest, "plugins");
         int r = 0;
 
         check_names(&m, request->settings->workers, "workers", true);
         check_names(&m, request->settings->plugins, "plugins", false);
-        if (plugins)
-                m.facts.on_demand = any_on_demand(&m, plugins);
 
         for (size_t i = 0; r >= 0 && i < request->manifest->n_workers; i++) {
                 const struct manifest_worker *w = &request->manifest->workers[i];
@@ -377,6 +386,8 @@ int workers_make(const struct workers_request *request, struct workers *ret) {
                         if (!request->descriptions->list[j].problem)
                                 r = make_plugin(&m, w, &request->descriptions->list[j]);
         }
+        if (r >= 0)
+                r = make_gateway_slices(&m);
         if (r < 0)
                 return r;
         *ret = made;

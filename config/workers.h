@@ -12,7 +12,7 @@ struct workers_request {
         const struct descriptions *descriptions;
         const struct paths *paths;
         struct findings *findings;
-        struct slice_facts facts; /* all but on_demand and gateway_drain_msec */
+        struct slice_facts facts; /* all but idle and gateway_drain_msec */
 };
 
 struct workers {

@@ -4,10 +4,13 @@
 
 #include "config/build.h"
 #include "config/buildid.h"
+#include "config/child.h"
 #include "config/description.h"
 #include "config/json.h"
 #include "config/oneshot.h"
 #include "config/plan.h"
+#include "lib/channel.h"
+#include "lib/memfd.h"
 #include "tests/unit/config-files.h"
 
 #define MASTER "2f4b6d1e-0000-4000-8000-00000000000a"
@@ -288,6 +291,8 @@ START_TEST(classes_of_instances) {
         ck_assert(!plan_find(&plan, "line")->on_demand);
         slice = slice_of("gateway");
         ck_assert(json_is_true(json_object_get(slice, "on_demand")));
+        ck_assert_uint_eq(json_object_size(json_object_get(slice, "idle_ms")), 1);
+        ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(slice, "idle_ms"), "line.import")), 60000);
         json_decref(slice);
 }
 END_TEST
@@ -598,6 +603,38 @@ START_TEST(one_shot_children) {
 }
 END_TEST
 
+/* The child as the supervisor runs it: with the parts of this build folder, and a channel. */
+START_TEST(the_plan_is_handed_over) {
+        _cleanup_free_ char *data = NULL, *descriptions = NULL;
+        struct channel_message m;
+        int channel[2];
+        size_t size;
+
+        files_write("services.d/wazo-confd.yml", "service: wazo-confd\nkind: exec\ndescription: d\nstate: /s\nrun: /r\nlog: /l\n"
+                                                 "workers: {x: {kind: exec, command: [/bin/true]}}\n");
+        request.services_dirs[0] = files_path("services.d");
+        ck_assert_int_eq(channel_pair(channel), 0);
+        ck_assert_int_eq(config_check_main(&request, channel[1]), 0);
+        ck_assert_int_eq(channel_receive(channel[0], WIRE_UP, &m), 1);
+        ck_assert_int_eq(m.header.type, WIRE_DEPLOY);
+        ck_assert_uint_eq(m.n_fds, 2);
+        ck_assert_int_eq(memfd_read(m.fds[0], PLAN_SIZE_MAX, &data, &size), 0);
+        ck_assert_int_eq(plan_decode(data, size, &plan), 0);
+        ck_assert_str_eq(plan.workers[0].name, "x");
+        ck_assert_int_eq(memfd_read(m.fds[1], PLAN_SIZE_MAX, &descriptions, &size), 0);
+        ck_assert_str_eq(descriptions, "{\"plugins\": [],\n\"problems\": []}\n");
+        channel_message_done(&m);
+        plan_done(&plan);
+
+        /* A wrong configuration hands nothing over. */
+        files_write("dev/etc/config.yml", "debug: perhaps\n");
+        ck_assert_int_eq(config_check_main(&request, channel[1]), 1);
+        ck_assert_int_eq(channel_receive(channel[0], WIRE_UP, &m), -EAGAIN);
+        (void) close(channel[0]);
+        (void) close(channel[1]);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("config-build");
         TCase *tcase = tcase_create("build");
@@ -624,6 +661,7 @@ int main(void) {
         tcase_add_test(tcase, foreign_commands);
         tcase_add_test(tcase, services_that_are_not_ours_to_run);
         tcase_add_test(tcase, a_program_that_the_suite_has_not);
+        tcase_add_test(tcase, the_plan_is_handed_over);
         tcase_add_test(tcase, path_shapes);
         tcase_add_test(tcase, build_ids);
         tcase_add_test(tcase, one_shot_children);
