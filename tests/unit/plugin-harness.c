@@ -88,19 +88,52 @@ static char *swap_quotes(const char *text) {
         return copy;
 }
 
-void call_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status) {
+unsigned ask(const char *plugin, const char *method, const char *path, const char *body) {
         struct testing *t = plugin_named(plugin);
         char *json = body ? swap_quotes(body) : NULL;
-        unsigned got;
+        unsigned status;
 
         forget();
         last = t;
         (void) strcopy(t->tenant, sizeof(t->tenant), tenant);
-        got = testing_request(t, method, path, json, json ? strlen(json) : 0);
+        status = testing_request(t, method, path, json, json ? strlen(json) : 0);
         free(json);
+        return status;
+}
+
+void call_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status) {
+        unsigned got = ask(plugin, method, path, body);
+
         if (got != status)
                 ck_abort_msg("%s:%d: %s %s: %u instead of %u: %s", file, line, method, path, got, status, reply_text());
-        last_json = testing_json(t);
+        last_json = testing_json(last);
+}
+
+void torment(const char *plugin, const char *method, const char *path, const char *base, const char *const *members) {
+        static const char *const values[] = {
+                "null", "true", "-1", "0", "1.5", "1e300", "99999999999", "-9223372036854775808", "''", "'x'", "'%s%n\\u0001\\n\\\\'",
+                "'\\ud83d\\ude00'", "[]", "{}", "[[]]", "[{}]", "[null]", "[['a', 'b', 'c']]", "{'a': {'b': []}}",
+        };
+        size_t size = 20000;
+        char *body = malloc(size + 200);
+
+        ck_assert_ptr_nonnull(body);
+        for (; *members; members++)
+                for (size_t i = 0; i <= ELEMENTSOF(values); i++) {
+                        int n = snprintf(body, size, "{%s%s'%s': ", base, *base ? ", " : "", *members);
+                        unsigned status;
+
+                        if (i < ELEMENTSOF(values))
+                                (void) snprintf(body + n, size - (size_t) n, "%s}", values[i]);
+                        else {
+                                body[n] = '\'';
+                                (void) memset(body + n + 1, '1', 10000);
+                                (void) strcpy(body + n + 10001, "'}");
+                        }
+                        status = ask(plugin, method, path, body);
+                        ck_assert_msg(status < 500, "%s %s %.200s: %u: %s", method, path, body, status, reply_text());
+                }
+        free(body);
 }
 
 static char *join(const json_t *list) {

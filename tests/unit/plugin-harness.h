@@ -38,6 +38,12 @@ void call_at(const char *file, int line, const char *plugin, const char *method,
 void refuse_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status,
                const char *texts);
 
+/* One request of which only the status is of interest. */
+unsigned ask(const char *plugin, const char *method, const char *path, const char *body);
+/* Values of every kind for each of these members, ended by NULL, in the body of a request: no answer may be a server error. @base:
+ * members that are always there, "'name': 'n'", or "". */
+void torment(const char *plugin, const char *method, const char *path, const char *base, const char *const *members);
+
 const char *reply_text(void);
 const char *reply_location(void);
 /* A member of the answer by path: "items.0.name". Fails the test when there is none. */

@@ -531,6 +531,33 @@ START_TEST(test_tenants) {
 }
 END_TEST
 
+START_TEST(test_no_value_is_a_server_error) {
+        static const char *const members[] = {
+                "firstname", "lastname", "email", "timezone", "language", "description", "caller_id", "outgoing_caller_id",
+                "mobile_phone_number", "mobile_fallback_enabled", "username", "password", "music_on_hold", "preprocess_subroutine", "userfield",
+                "call_transfer_enabled", "call_record_outgoing_external_enabled", "online_call_record_enabled", "ring_seconds",
+                "simultaneous_calls", "call_permission_password", "subscription_type", "created_at", "enabled", "func_key_template_id",
+                "call_record_enabled", "lines", "id", "uuid", "voicemail_id", "services", "private_template_id", NULL,
+        };
+        static const char *const parameters[] = {
+                "id=", "uuid=", "firstname=", "fullname=", "exten=", "mobile_phone_number=", "enabled=", "subscription_type=", "search=", "order=",
+                "direction=", "limit=", "offset=", "recurse=", "voicemail_number=", "provisioning_code=", "view=",
+        };
+        static const char *const values[] = {"", "x", "-1", "99999999999999999999", "1.5", "%25%27%22_", ",,,", "%F0%9F%98%80", "null"};
+        int64_t id = make("{'firstname': 'A'}");
+        char query[128];
+
+        torment("user", "POST", "/users", "", members);
+        torment("user", "POST", "/users", "'firstname': 'x'", members + 1);
+        torment("user", "PUT", user_path(id), "", members);
+        for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
+                for (size_t j = 0; j < sizeof(values) / sizeof(values[0]); j++) {
+                        (void) snprintf(query, sizeof(query), "/users?%s%s", parameters[i], values[j]);
+                        ck_assert_msg(ask("user", "GET", query, NULL) < 500, "%s: %s", query, reply_text());
+                }
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("plugin-user");
         TCase *users = tcase_create("users");
@@ -553,6 +580,7 @@ int main(void) {
         tcase_add_test(users, test_list_columns);
         tcase_add_test(users, test_sorting);
         tcase_add_test(users, test_tenants);
+        tcase_add_test(users, test_no_value_is_a_server_error);
         suite_add_tcase(suite, users);
         srunner_run_all(runner, CK_ENV);
         failed = srunner_ntests_failed(runner);

@@ -340,6 +340,30 @@ START_TEST(test_create_for_user) {
 }
 END_TEST
 
+START_TEST(test_no_value_is_a_server_error) {
+        static const char *const members[] = {
+                "name", "number", "context", "password", "email", "language", "timezone", "pager", "max_messages", "attach_audio",
+                "delete_messages", "ask_password", "enabled", "options", "accesstype", "users", "id", NULL,
+        };
+        int64_t id = make("{'name': 'n', 'number': '1', 'context': 'inside'}"), user = make_user("{'firstname': 'A'}");
+
+        torment("voicemail", "POST", "/voicemails", "'name': 'x', 'number': '2', 'context': 'inside'", members);
+        torment("voicemail", "PUT", at("/voicemails/%lld", (long long) id), "", members);
+        torment("user_voicemail", "POST", at("/users/%lld/voicemails", (long long) user), "", members);
+}
+END_TEST
+
+START_TEST(test_moved_to_another_tenant) {
+        int64_t id = make("{'name': 'n', 'number': '1', 'context': 'inside'}"), user = make_user("{'firstname': 'A'}");
+
+        call("user_voicemail", "PUT", at("/users/%lld/voicemails/%lld", (long long) user, (long long) id), NULL, 204);
+        refuse("voicemail", "PUT", at("/voicemails/%lld", (long long) id), "{'context': 'below'}", 400,
+               "Resource Error - different tenants ('current_tenant_uuid': '" TENANT "', 'context_tenant_uuid': '" SUBTENANT "')");
+        call("user_voicemail", "DELETE", at("/users/%lld/voicemails", (long long) user), NULL, 204);
+        call("voicemail", "PUT", at("/voicemails/%lld", (long long) id), "{'context': 'below'}", 204);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("plugin-voicemail");
         TCase *boxes = tcase_create("voicemails"), *users = tcase_create("of users");
@@ -347,6 +371,7 @@ int main(void) {
         int failed;
 
         tcase_add_checked_fixture(boxes, setup, teardown);
+        tcase_set_timeout(boxes, 60);
         tcase_add_test(boxes, test_created_whole);
         tcase_add_test(boxes, test_all_members_are_kept);
         tcase_add_test(boxes, test_field_errors);
@@ -356,6 +381,8 @@ int main(void) {
         tcase_add_test(boxes, test_delete);
         tcase_add_test(boxes, test_lists);
         tcase_add_test(boxes, test_tenants);
+        tcase_add_test(boxes, test_moved_to_another_tenant);
+        tcase_add_test(boxes, test_no_value_is_a_server_error);
         suite_add_tcase(suite, boxes);
         tcase_add_checked_fixture(users, setup, teardown);
         tcase_add_test(users, test_association);

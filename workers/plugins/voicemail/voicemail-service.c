@@ -99,6 +99,22 @@ static int check_global_has_no_users(struct wazo_context *ctx, const struct wazo
         return wazo_error_resource(ctx, NULL, "Operation not permitted. A global voicemail cannot be associated to users.");
 }
 
+/* Who has the box stays of its tenant, as when they were associated. */
+static int check_tenant(struct wazo_context *ctx, const struct wazo_service *service, json_t *voicemail, const json_t *before,
+                        const void *data) {
+        _wazo_unref_ json_t *context = NULL;
+        int r;
+
+        if (!wazo_differs(before, voicemail, "context") || json_array_size(json_object_get(before, "users")) == 0)
+                return 0;
+        r = wazo_find(ctx, &context_service, &context, "s:O", "name", json_object_get(voicemail, "context"));
+        if (r != 0 || !wazo_differs(before, context, "tenant_uuid"))
+                return r < 0 ? r : 0;
+        return wazo_error_resource(ctx, json_pack("{s:O,s:O}", "current_tenant_uuid", json_object_get(before, "tenant_uuid"),
+                                                  "context_tenant_uuid", json_object_get(context, "tenant_uuid")),
+                                   "different tenants");
+}
+
 static int check_timezone(struct wazo_context *ctx, const struct wazo_service *service, json_t *voicemail, const json_t *before,
                           const void *data) {
         const char *zone = wazo_string(voicemail, "timezone");
@@ -149,6 +165,7 @@ static const struct wazo_rule edit_rules[] = {
         {check_one_global},
         {check_global_has_no_users},
         {check_timezone},
+        {check_tenant},
         {},
 };
 
