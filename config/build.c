@@ -71,7 +71,8 @@ static void make_listener(struct build *b) {
         b->plan.listeners[b->plan.n_listeners++] = (struct plan_listener) {
                 .name = "http",
                 .address = api->listen,
-                .port = b->request->port > 0 ? b->request->port : (uint32_t) (api->port > 0 ? api->port : b->manifest.port),
+                .port = b->request->port > 0 ? b->request->port
+                                             : (uint32_t) (api->port > 0 ? api->port : b->manifest.port),
                 .tls_cert = strempty(api->certificate),
                 .tls_key = strempty(api->private_key),
         };
@@ -110,8 +111,8 @@ static void make_whole(struct build *b) {
         b->plan.control_group = dev ? "" : "wazo-suite";
         b->plan.log_level = choose_log_level(b);
         if (strlen(b->layout.control) >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
-                findings_error(b->findings, NULL, "%s: too long a path for a socket, which may have %zu letters", b->layout.control,
-                               sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1);
+                findings_error(b->findings, NULL, "%s: too long a path for a socket, which may have %zu letters",
+                               b->layout.control, sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1);
         if (b->request->profile)
                 findings_warning(b->findings, NULL, "-p has no effect: there is no profiling yet");
 }
@@ -137,13 +138,15 @@ static int read_all(struct build *b) {
         if (r < 0)
                 return r == -ENOENT ? 1 : r;
         if (b->findings->n_errors == errors && b->manifest.kind == MANIFEST_UNIT)
-                findings_error(b->findings, &b->manifest.root->place, "%s has a systemd unit of its own: it is not run by wazo-supervisord",
+                findings_error(b->findings, &b->manifest.root->place,
+                               "%s has a systemd unit of its own: it is not run by wazo-supervisord",
                                request->service);
         r = layout_finish(&b->layout, request, &b->manifest);
         if (r < 0)
                 return r;
         if (*b->layout.config) {
-                r = settings_read(b->layout.config, request->config_file != NULL, *b->layout.extra ? b->layout.extra : NULL, b->findings, &b->settings);
+                r = settings_read(b->layout.config, request->config_file != NULL,
+                                  *b->layout.extra ? b->layout.extra : NULL, b->findings, &b->settings);
                 if (r < 0)
                         return r;
         }
@@ -159,19 +162,31 @@ static int read_all(struct build *b) {
         r = descriptions_read(&b->manifest, &b->settings, plugin_dir, b->paths, b->findings, &b->descriptions);
         if (r < 0)
                 return r;
-        return tokens_read(b->settings.auth.token_file ? b->settings.auth.token_file : b->layout.tokens, b->settings.auth.token_file != NULL,
-                           b->findings, &b->tokens);
+        return tokens_read(b->settings.auth.token_file ? b->settings.auth.token_file : b->layout.tokens,
+                           b->settings.auth.token_file != NULL, b->findings, &b->tokens);
 }
 
 static int make_workers(struct build *b) {
         const struct workers_request request = {
-                .manifest = &b->manifest, .settings = &b->settings, .descriptions = &b->descriptions, .paths = b->paths,
+                .manifest = &b->manifest,
+                .settings = &b->settings,
+                .descriptions = &b->descriptions,
+                .paths = b->paths,
                 .findings = b->findings,
                 .facts = {
-                        .service = b->plan.service, .version = CONFIG_WAZO_VERSION, .prefix = b->manifest.prefix, .uuid = find_uuid(b),
-                        .db_uri = b->settings.db_uri ? b->settings.db_uri : b->layout.db_uri, .driver_dir = b->paths->drivers,
-                        .migrations = b->paths->migrations, .crashes_dir = b->layout.crashes, .control_group = b->plan.control_group,
-                        .owner_commands = *b->layout.dev, .plan = &b->plan, .settings = &b->settings, .tokens = &b->tokens,
+                        .service = b->plan.service,
+                        .version = CONFIG_WAZO_VERSION,
+                        .prefix = b->manifest.prefix,
+                        .uuid = find_uuid(b),
+                        .db_uri = b->settings.db_uri ? b->settings.db_uri : b->layout.db_uri,
+                        .driver_dir = b->paths->drivers,
+                        .migrations = b->paths->migrations,
+                        .crashes_dir = b->layout.crashes,
+                        .control_group = b->plan.control_group,
+                        .owner_commands = *b->layout.dev,
+                        .plan = &b->plan,
+                        .settings = &b->settings,
+                        .tokens = &b->tokens,
                         .findings = b->findings,
                 },
         };
@@ -184,8 +199,8 @@ static int make_workers(struct build *b) {
         return 0;
 }
 
-int config_build_at(const struct paths *paths, const struct config_request *request, struct findings *findings, struct pack *ret_plan,
-                    char **ret_descriptions, size_t *ret_descriptions_size) {
+int config_build_at(const struct paths *paths, const struct config_request *request, struct findings *findings,
+                    struct pack *ret_plan, char **ret_descriptions, size_t *ret_descriptions_size) {
         _cleanup_(build_done) struct build b = {.request = request, .paths = paths, .findings = findings};
         _cleanup_(pack_done) struct pack packed = PACK_NULL;
         _cleanup_free_ char *document = NULL;
@@ -226,8 +241,8 @@ int config_build_at(const struct paths *paths, const struct config_request *requ
         return 0;
 }
 
-int config_build(const struct config_request *request, struct findings *findings, struct pack *ret_plan, char **ret_descriptions,
-                 size_t *ret_descriptions_size) {
+int config_build(const struct config_request *request, struct findings *findings, struct pack *ret_plan,
+                 char **ret_descriptions, size_t *ret_descriptions_size) {
         struct paths paths;
         int r = paths_find(&paths);
 

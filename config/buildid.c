@@ -62,8 +62,8 @@ int build_id_read(const char *path, uint8_t ret[BUILD_ID_SIZE]) {
         r = read_at(fd, &elf, sizeof(elf), 0);
         if (r < 0)
                 return r;
-        if (memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_ident[EI_CLASS] != class || elf.e_phentsize != sizeof(headers[0]) ||
-            elf.e_phnum > HEADERS_MAX)
+        if (memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_ident[EI_CLASS] != class ||
+            elf.e_phentsize != sizeof(headers[0]) || elf.e_phnum > HEADERS_MAX)
                 return -ENOEXEC;
         r = read_at(fd, headers, elf.e_phnum * sizeof(headers[0]), elf.e_phoff);
         if (r < 0)

@@ -79,7 +79,8 @@ static bool is_string_of(const json_t *value, const char *const *words) {
 }
 
 static bool is_positive(const json_t *value) {
-        return (json_is_integer(value) && json_integer_value(value) > 0) || (json_is_real(value) && json_real_value(value) > 0);
+        return (json_is_integer(value) && json_integer_value(value) > 0) ||
+               (json_is_real(value) && json_real_value(value) > 0);
 }
 
 static bool is_strings(const json_t *value) {
@@ -94,9 +95,11 @@ static bool is_strings(const json_t *value) {
 
 static int check_operation(const struct checker *c, const char *path, const json_t *o) {
         static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", NULL};
-        static const char *const tenants[] = {"effective", "master", "none", NULL}, *const bodies[] = {"none", "json", "raw", NULL};
-        const json_t *method = json_object_get(o, "method"), *number = json_object_get(o, "operation"), *acl = json_object_get(o, "acl");
-        const json_t *tenant = json_object_get(o, "tenant"), *body = json_object_get(o, "body"), *class = json_object_get(o, "class");
+        static const char *const tenants[] = {"effective", "master", "none", NULL};
+        static const char *const bodies[] = {"none", "json", "raw", NULL};
+        const json_t *method = json_object_get(o, "method"), *number = json_object_get(o, "operation");
+        const json_t *acl = json_object_get(o, "acl"), *tenant = json_object_get(o, "tenant");
+        const json_t *body = json_object_get(o, "body"), *class = json_object_get(o, "class");
         static const char *const positive[] = {"body_max", "attempt", "total"};
 
         if (!is_string_of(method, methods))
@@ -115,7 +118,8 @@ static int check_operation(const struct checker *c, const char *path, const json
                 const json_t *value = json_object_get(o, positive[i]);
 
                 if (value && !is_positive(value))
-                        return wrong(c, "%s %s: %s must be a number above 0", json_string_value(method), path, positive[i]);
+                        return wrong(c, "%s %s: %s must be a number above 0", json_string_value(method), path,
+                                     positive[i]);
         }
         if (json_object_get(o, "secrets") && !is_strings(json_object_get(o, "secrets")))
                 return wrong(c, "%s %s: secrets must be a list of texts", json_string_value(method), path);
@@ -151,7 +155,8 @@ int description_check(const json_t *root, const char *name, char *reterr, size_t
         const struct checker c = {.reterr = reterr, .size = size};
         const char *plugin = json_string_value(json_object_get(root, "plugin"));
         const json_t *abi = json_object_get(root, "abi"), *build_id = json_object_get(root, "build_id");
-        const json_t *openapi = json_object_get(root, "openapi"), *subscriptions = json_object_get(root, "subscriptions");
+        const json_t *openapi = json_object_get(root, "openapi");
+        const json_t *subscriptions = json_object_get(root, "subscriptions");
         int r;
 
         if (json_object_get(root, "problem"))

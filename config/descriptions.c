@@ -72,7 +72,8 @@ static bool locate(const struct finder *f, const char *name, char *path, char *j
         *ret_own = f->plugin_dir && look(f->plugin_dir, name, path, json) && exists(path);
         if (*ret_own)
                 return true;
-        if ((size_t) snprintf(dir, sizeof(dir), "%s/%s", f->paths->plugins, f->paths->build_tree ? name : f->manifest->service) >= sizeof(dir))
+        if ((size_t) snprintf(dir, sizeof(dir), "%s/%s", f->paths->plugins,
+                              f->paths->build_tree ? name : f->manifest->service) >= sizeof(dir))
                 return false;
         return look(dir, name, path, json);
 }
@@ -144,7 +145,8 @@ static int read_own(const struct finder *f, struct description *d, const char *j
                 r = json_read_object(d->text, d->size, error, sizeof(error), &d->root);
                 if (r == -ENOMEM)
                         return r;
-                if (r == 0 && description_check(d->root, d->name, error, sizeof(error)) == 0 && same_build(d, d->build_id)) {
+                if (r == 0 && description_check(d->root, d->name, error, sizeof(error)) == 0 &&
+                    same_build(d, d->build_id)) {
                         d->routable = true;
                         return 0;
                 }
@@ -200,8 +202,11 @@ static int collect_classes(const struct finder *f, struct description *d) {
                                 k++;
                         if (k < d->n_classes)
                                 continue;
-                        if (d->n_classes == DESCRIPTION_CLASSES_MAX || strlen(d->name) + strlen(class) + 8 > WIRE_NAME_MAX)
-                                return description_refuse(d, f->findings, "too many classes of instances, or too long a name of one: %s", class);
+                        if (d->n_classes == DESCRIPTION_CLASSES_MAX ||
+                            strlen(d->name) + strlen(class) + 8 > WIRE_NAME_MAX)
+                                return description_refuse(
+                                        d, f->findings,
+                                        "too many classes of instances, or too long a name of one: %s", class);
                         d->classes[d->n_classes++] = class;
                 }
         return 0;
@@ -355,18 +360,24 @@ static int check_claims(const struct finder *f, struct description *d, json_t *c
                                         return description_refuse(d, f->findings, "no path: %s", path);
                                 owner = json_string_value(json_object_get(claims, key));
                                 if (pass == 0 && owner)
-                                        return description_refuse(d, f->findings, "the route %s %s is plugin %s's", method, path, owner);
+                                        return description_refuse(d, f->findings, "the route %s %s is plugin %s's",
+                                                                  method, path, owner);
                                 if (pass == 1 && json_object_set_new(claims, key, json_string(d->name)) < 0)
                                         return -ENOMEM;
                         }
         return 0;
 }
 
-int descriptions_read(const struct manifest *manifest, const struct settings *settings, const char *plugin_dir, const struct paths *paths,
-                      struct findings *findings, struct descriptions *ret) {
+int descriptions_read(const struct manifest *manifest, const struct settings *settings, const char *plugin_dir,
+                      const struct paths *paths, struct findings *findings, struct descriptions *ret) {
         _cleanup_(descriptions_done) struct descriptions found = {0};
         const struct finder f = {
-                .manifest = manifest, .settings = settings, .plugin_dir = plugin_dir, .paths = paths, .findings = findings, .found = &found,
+                .manifest = manifest,
+                .settings = settings,
+                .plugin_dir = plugin_dir,
+                .paths = paths,
+                .findings = findings,
+                .found = &found,
         };
         json_t *claims;
         int r;

@@ -53,7 +53,8 @@ static void keep(struct findings *f, struct finding *new) {
         f->list[f->n++] = *new;
 }
 
-void findings_add(struct findings *f, enum finding_severity severity, const struct place *place, const char *format, ...) {
+void findings_add(struct findings *f, enum finding_severity severity, const struct place *place, const char *format,
+                  ...) {
         struct finding new = {.severity = severity};
         char text[FINDING_TEXT_MAX];
         va_list ap;
@@ -114,7 +115,8 @@ void findings_print(struct findings *f, FILE *to) {
                         (void) fprintf(to, "%s:", found->place.file);
                 if (found->place.line > 0)
                         (void) fprintf(to, "%" PRIu32 ":%" PRIu32 ":", found->place.line, found->place.column);
-                (void) fprintf(to, "%s%s: %s\n", found->place.file ? " " : "", error ? "error" : "warning", found->text);
+                (void) fprintf(to, "%s%s: %s\n", found->place.file ? " " : "", error ? "error" : "warning",
+                               found->text);
         }
         if (all > kept)
                 (void) fprintf(to, "and %zu more\n", all - kept);

@@ -170,7 +170,8 @@ static int parse(const struct keyword *k, const char *text, bool quoted, struct 
         return 0;
 }
 
-static void format_with_unit(char *to, size_t size, int64_t number, const struct unit *units, const char *const *order) {
+static void format_with_unit(char *to, size_t size, int64_t number, const struct unit *units,
+                             const char *const *order) {
         for (; *order; order++)
                 for (const struct unit *u = units; u->name; u++)
                         if (streq(u->name, *order) && number % u->factor == 0 && (number >= u->factor || !order[1])) {
@@ -181,7 +182,8 @@ static void format_with_unit(char *to, size_t size, int64_t number, const struct
 }
 
 static void format_number(const struct keyword *k, int64_t number, char *to, size_t size) {
-        static const char *const durations[] = {"d", "h", "m", "s", "ms", NULL}, *const sizes[] = {"G", "M", "K", "", NULL};
+        static const char *const durations[] = {"d", "h", "m", "s", "ms", NULL};
+        static const char *const sizes[] = {"G", "M", "K", "", NULL};
 
         if (k->type == KEYWORD_DURATION)
                 format_with_unit(to, size, number, duration_units, durations);
@@ -192,9 +194,10 @@ static void format_number(const struct keyword *k, int64_t number, char *to, siz
 }
 
 static const char *const type_names[] = {
-        [KEYWORD_BOOLEAN] = "boolean", [KEYWORD_INTEGER] = "integer",   [KEYWORD_FLOAT] = "number", [KEYWORD_DURATION] = "duration",
-        [KEYWORD_SIZE] = "size",       [KEYWORD_WORD] = "word",         [KEYWORD_STRING] = "string", [KEYWORD_PATH] = "path",
-        [KEYWORD_STRINGS] = "strings", [KEYWORD_SWITCHES] = "switches", [KEYWORD_SECTION] = "section", [KEYWORD_MAP] = "map",
+        [KEYWORD_BOOLEAN] = "boolean",   [KEYWORD_INTEGER] = "integer", [KEYWORD_FLOAT] = "number",
+        [KEYWORD_DURATION] = "duration", [KEYWORD_SIZE] = "size",       [KEYWORD_WORD] = "word",
+        [KEYWORD_STRING] = "string",     [KEYWORD_PATH] = "path",       [KEYWORD_STRINGS] = "strings",
+        [KEYWORD_SWITCHES] = "switches", [KEYWORD_SECTION] = "section", [KEYWORD_MAP] = "map",
         [KEYWORD_ANY] = "any",
 };
 
@@ -246,7 +249,8 @@ static void full_name(const char *prefix, const char *name, char *to, size_t siz
         (void) snprintf(to, size, "%s%s%s", prefix, *prefix ? "." : "", name);
 }
 
-static void complain(const struct keyword_reader *reader, const struct keyword *k, const char *prefix, const struct yaml_node *node) {
+static void complain(const struct keyword_reader *reader, const struct keyword *k, const char *prefix,
+                     const struct yaml_node *node) {
         char name[128], wanted[256];
         bool show = node->kind == YAML_KIND_SCALAR && !(k->flags & KEYWORD_SECRET) &&
                     (k->type <= KEYWORD_WORD || k->type == KEYWORD_PATH);
@@ -254,12 +258,14 @@ static void complain(const struct keyword_reader *reader, const struct keyword *
         full_name(prefix, k->name, name, sizeof(name));
         describe(k, wanted, sizeof(wanted));
         if (show)
-                findings_error(reader->findings, &node->place, "%s must be %s, not %s%.*s%s%s", name, wanted, node->quoted ? "the text \"" : "\"",
-                               QUOTED_MAX, node->text, strlen(node->text) > QUOTED_MAX ? "..." : "", "\"");
+                findings_error(reader->findings, &node->place, "%s must be %s, not %s%.*s%s%s", name, wanted,
+                               node->quoted ? "the text \"" : "\"", QUOTED_MAX, node->text,
+                               strlen(node->text) > QUOTED_MAX ? "..." : "", "\"");
         else if (node->kind == YAML_KIND_SCALAR && k->type < KEYWORD_STRINGS)
                 findings_error(reader->findings, &node->place, "%s must be %s", name, wanted);
         else
-                findings_error(reader->findings, &node->place, "%s must be %s, not %s", name, wanted, yaml_kind_name(node));
+                findings_error(reader->findings, &node->place, "%s must be %s, not %s", name, wanted,
+                               yaml_kind_name(node));
 }
 
 void keyword_unknown(const struct keyword_reader *reader, const char *prefix, const struct yaml_entry *entry,
@@ -307,7 +313,8 @@ static void store(const struct keyword *k, const struct value *value, void *to) 
 }
 
 /* Lists and maps stay as they are; their items are checked here, once. */
-static bool check_items(const struct keyword_reader *reader, const struct keyword *k, const char *prefix, const struct yaml_node *node) {
+static bool check_items(const struct keyword_reader *reader, const struct keyword *k, const char *prefix,
+                        const struct yaml_node *node) {
         enum yaml_kind wanted = k->type == KEYWORD_STRINGS ? YAML_KIND_LIST : YAML_KIND_MAP;
         char name[128];
         bool good = true;
@@ -322,8 +329,11 @@ static bool check_items(const struct keyword_reader *reader, const struct keywor
         for (size_t i = 0; k->type != KEYWORD_MAP && i < node->n; i++) {
                 const struct yaml_node *item = node->entries[i].value;
                 const struct keyword one = {
-                        .name = k->type == KEYWORD_STRINGS ? "each item" : node->entries[i].key, .flags = k->flags,
-                        .type = k->type == KEYWORD_STRINGS ? KEYWORD_STRING : KEYWORD_BOOLEAN, .min = k->min, .max = k->max,
+                        .name = k->type == KEYWORD_STRINGS ? "each item" : node->entries[i].key,
+                        .flags = k->flags,
+                        .type = k->type == KEYWORD_STRINGS ? KEYWORD_STRING : KEYWORD_BOOLEAN,
+                        .min = k->min,
+                        .max = k->max,
                 };
                 struct value ignored;
 
@@ -335,7 +345,8 @@ static bool check_items(const struct keyword_reader *reader, const struct keywor
         return good;
 }
 
-static void read_node(const struct keyword_reader *reader, const struct keyword *k, const char *prefix, const struct yaml_node *node, void *to) {
+static void read_node(const struct keyword_reader *reader, const struct keyword *k, const char *prefix,
+                      const struct yaml_node *node, void *to) {
         char *member = (char *) to + k->offset;
         struct value value;
 
@@ -373,8 +384,8 @@ static void read_node(const struct keyword_reader *reader, const struct keyword 
         store(k, &value, to);
 }
 
-void keyword_read(const struct keyword_reader *reader, const struct keyword *table, const char *prefix, const struct yaml_node *map,
-                  void *to) {
+void keyword_read(const struct keyword_reader *reader, const struct keyword *table, const char *prefix,
+                  const struct yaml_node *map, void *to) {
         for (const struct keyword *k = table; k->name; k++) {
                 const struct yaml_entry *entry = yaml_entry(map, k->name);
                 const struct yaml_node *node = entry && !yaml_is_null(entry->value) ? entry->value : NULL;
@@ -457,8 +468,9 @@ void keyword_document(const struct keyword *table, const char *prefix, FILE *to)
         for (const struct keyword *k = table; k->name; k++) {
                 full_name(prefix, k->name, name, sizeof(name));
                 describe(k, wanted, sizeof(wanted));
-                (void) fprintf(to, "| `%s` | %s%s | %s%s%s | %s%s |\n", name, wanted, k->flags & KEYWORD_REQUIRED ? "; required" : "",
-                               k->preset ? "`" : "", strempty(k->preset), k->preset ? "`" : "", k->doc,
+                (void) fprintf(to, "| `%s` | %s%s | %s%s%s | %s%s |\n", name, wanted,
+                               k->flags & KEYWORD_REQUIRED ? "; required" : "", k->preset ? "`" : "",
+                               strempty(k->preset), k->preset ? "`" : "", k->doc,
                                k->flags & KEYWORD_FOREIGN ? " (accepted, not used)" : "");
         }
         for (const struct keyword *k = table; k->name; k++)

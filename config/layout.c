@@ -76,7 +76,8 @@ static int finish_installed(struct layout *l, const struct manifest *manifest) {
         int r = put(l->config, "%s", strempty(manifest->config));
 
         if (r >= 0 && manifest->config)
-                r = put(l->extra, "%.*sconf.d", (int) (strrchr(manifest->config, '/') - manifest->config + 1), manifest->config);
+                r = put(l->extra, "%.*sconf.d", (int) (strrchr(manifest->config, '/') - manifest->config + 1),
+                        manifest->config);
         if (r >= 0)
                 r = put(l->state, "%s", strempty(manifest->state));
         if (r >= 0)

@@ -103,9 +103,11 @@ static void mark_unsaid(const struct yaml_node *map, struct manifest_timing *t) 
         }
 }
 
-static void check_memory(const struct manifest_limits *limits, const struct yaml_node *map, const char *prefix, struct findings *findings) {
+static void check_memory(const struct manifest_limits *limits, const struct yaml_node *map, const char *prefix,
+                         struct findings *findings) {
         if (limits->memory.high > 0 && limits->memory.max > 0 && limits->memory.high > limits->memory.max)
-                findings_error(findings, map ? &map->place : NULL, "%slimits.memory.high must not be above limits.memory.max", prefix);
+                findings_error(findings, map ? &map->place : NULL,
+                               "%slimits.memory.high must not be above limits.memory.max", prefix);
 }
 
 /* A list of texts that begins with an absolute path, or one word that names a program of ours, which speaks our protocol. */
@@ -124,50 +126,64 @@ static void check_command(const struct manifest_worker *w, struct findings *find
         }
         if (command->kind == YAML_KIND_SCALAR) {
                 if (!text_is_name(command->text))
-                        findings_error(findings, &command->place, "workers.%s.command must be a list, or the name of a program of the suite's own", w->name);
+                        findings_error(
+                                findings, &command->place,
+                                "workers.%s.command must be a list, or the name of a program of the suite's own",
+                                w->name);
                 return;
         }
         if (w->kind == WIRE_KIND_ONCE) {
-                findings_error(findings, &command->place, "workers.%s.command must be the name of a program of the suite's own", w->name);
+                findings_error(findings, &command->place,
+                               "workers.%s.command must be the name of a program of the suite's own", w->name);
                 return;
         }
         if (command->kind != YAML_KIND_LIST || command->n == 0 || command->n > PLAN_ARGS_MAX) {
-                findings_error(findings, &command->place, "workers.%s.command must be a list of 1 to %d texts", w->name, PLAN_ARGS_MAX);
+                findings_error(findings, &command->place, "workers.%s.command must be a list of 1 to %d texts",
+                               w->name, PLAN_ARGS_MAX);
                 return;
         }
         for (size_t i = 0; i < command->n; i++) {
                 const struct yaml_node *argument = command->entries[i].value;
 
                 if (argument->kind != YAML_KIND_SCALAR)
-                        findings_error(findings, &argument->place, "workers.%s.command must be a list of texts", w->name);
+                        findings_error(findings, &argument->place, "workers.%s.command must be a list of texts",
+                                       w->name);
                 else if (i == 0 && !text_is_path(argument->text))
-                        findings_error(findings, &argument->place, "workers.%s.command must begin with an absolute path", w->name);
+                        findings_error(findings, &argument->place,
+                                       "workers.%s.command must begin with an absolute path", w->name);
         }
 }
 
 /* Which members the kind of the worker has a use for. */
-static void check_worker(const struct manifest *m, const struct manifest_worker *w, const struct yaml_node *map, struct findings *findings) {
+static void check_worker(const struct manifest *m, const struct manifest_worker *w, const struct yaml_node *map,
+                         struct findings *findings) {
         bool plugins = streq(w->name, "plugins");
 
         if (!text_is_name(w->name))
-                findings_error(findings, &w->place, "a worker's name is a letter, then letters, digits, _ and -, at most 48");
+                findings_error(findings, &w->place,
+                               "a worker's name is a letter, then letters, digits, _ and -, at most 48");
         if (plugins != (w->kind == WIRE_KIND_PLUGIN))
                 findings_error(findings, &w->place, "the entry \"plugins\", and no other, is of kind plugin");
         if (w->kind == WIRE_KIND_NURSERY)
-                findings_error(findings, &w->place, "there is a nursery where plugins have \"nursery: true\": it has no entry of its own");
-        if (m->kind == MANIFEST_EXEC && w->kind != WIRE_KIND_EXEC && w->kind != WIRE_KIND_ONCE && w->kind != WIRE_KIND_CONTROL)
-                findings_error(findings, &w->place, "a service of kind exec has workers of the kinds exec, once and control only");
+                findings_error(findings, &w->place,
+                               "there is a nursery where plugins have \"nursery: true\": it has no entry of its own");
+        if (m->kind == MANIFEST_EXEC && w->kind != WIRE_KIND_EXEC && w->kind != WIRE_KIND_ONCE &&
+            w->kind != WIRE_KIND_CONTROL)
+                findings_error(findings, &w->place,
+                               "a service of kind exec has workers of the kinds exec, once and control only");
         if (w->instances > 1 && (w->kind == WIRE_KIND_CONTROL || w->kind == WIRE_KIND_ONCE))
                 findings_error(findings, &w->place, "workers.%s: there is only one of its kind", w->name);
         if (w->kind != WIRE_KIND_EXEC && yaml_entry(map, "ready"))
-                findings_error(findings, &yaml_entry(map, "ready")->place, "workers.%s.ready is for the kind exec", w->name);
+                findings_error(findings, &yaml_entry(map, "ready")->place, "workers.%s.ready is for the kind exec",
+                               w->name);
         if (!plugins)
                 for (unsigned i = 0; i < 3; i++) {
                         static const char *const only_plugins[] = {"nursery", "on_demand", "idle"};
                         const struct yaml_entry *entry = yaml_entry(map, only_plugins[i]);
 
                         if (entry)
-                                findings_error(findings, &entry->place, "workers.%s.%s is for \"plugins\"", w->name, entry->key);
+                                findings_error(findings, &entry->place, "workers.%s.%s is for \"plugins\"", w->name,
+                                               entry->key);
                 }
         check_command(w, findings);
 }
@@ -187,16 +203,21 @@ static void check_requires(const struct manifest *m, const struct manifest_worke
                 const struct manifest_worker *required = manifest_worker(m, item->text);
 
                 if (!required)
-                        findings_error(findings, &item->place, "workers.%s requires \"%s\", which is no worker here", w->name, item->text);
+                        findings_error(findings, &item->place, "workers.%s requires \"%s\", which is no worker here",
+                                       w->name, item->text);
                 else if (required == w)
                         findings_error(findings, &item->place, "workers.%s requires itself", w->name);
                 else if (required->kind == WIRE_KIND_PLUGIN)
-                        findings_error(findings, &item->place, "workers.%s cannot require \"plugins\": a plugin may fail without harm to others", w->name);
+                        findings_error(
+                                findings, &item->place,
+                                "workers.%s cannot require \"plugins\": a plugin may fail without harm to others",
+                                w->name);
                 else
                         n += (size_t) required->instances;
         }
         if (n > PLAN_REQUIRES_MAX)
-                findings_error(findings, &w->requires->place, "workers.%s requires more than %d workers", w->name, PLAN_REQUIRES_MAX);
+                findings_error(findings, &w->requires->place, "workers.%s requires more than %d workers", w->name,
+                               PLAN_REQUIRES_MAX);
 }
 
 static bool requires(const struct manifest_worker *w, const char *name) {
@@ -220,7 +241,8 @@ static void sort_workers(struct manifest *m, struct findings *findings) {
                                 break;
                 }
                 if (next == m->n_workers) {
-                        findings_error(findings, &m->workers[at].place, "workers.%s requires, by way of others, itself", m->workers[at].name);
+                        findings_error(findings, &m->workers[at].place,
+                                       "workers.%s requires, by way of others, itself", m->workers[at].name);
                         return;
                 }
 
@@ -252,7 +274,8 @@ static int read_workers(struct manifest *m, struct findings *findings) {
 
                 (void) snprintf(prefix, sizeof(prefix), "workers.%s", entry->key);
                 if (entry->value->kind != YAML_KIND_MAP) {
-                        findings_error(findings, &entry->place, "%s must be a map, not %s", prefix, yaml_kind_name(entry->value));
+                        findings_error(findings, &entry->place, "%s must be a map, not %s", prefix,
+                                       yaml_kind_name(entry->value));
                         continue;
                 }
                 keyword_read(&reader, worker_keys, prefix, entry->value, w);
@@ -279,9 +302,12 @@ static void check_whole(const struct manifest *m, const char *service, struct fi
         const struct yaml_node *name = yaml_at(m->root, "service");
 
         if (m->service && !streq(m->service, service))
-                findings_error(findings, name ? &name->place : NULL, "the file is named %s.yml, the service in it \"%s\"", service, m->service);
-        if (*m->prefix && (!text_is_path(m->prefix) || strlen(m->prefix) < 2 || m->prefix[strlen(m->prefix) - 1] == '/'))
-                findings_error(findings, &yaml_at(m->root, "prefix")->place, "prefix must begin with a / and not end with one");
+                findings_error(findings, name ? &name->place : NULL,
+                               "the file is named %s.yml, the service in it \"%s\"", service, m->service);
+        if (*m->prefix &&
+            (!text_is_path(m->prefix) || strlen(m->prefix) < 2 || m->prefix[strlen(m->prefix) - 1] == '/'))
+                findings_error(findings, &yaml_at(m->root, "prefix")->place,
+                               "prefix must begin with a / and not end with one");
         check_memory(&m->limits, yaml_at(m->root, "limits"), "", findings);
         for (size_t i = 0; m->plugins && i < m->plugins->n; i++) {
                 const struct yaml_node *plugin = m->plugins->entries[i].value;
@@ -298,7 +324,8 @@ static void check_whole(const struct manifest *m, const char *service, struct fi
                 findings_error(findings, &m->root->place, "workers is missing: there is nothing to run");
         for (size_t i = 0; i < m->n_workers; i++)
                 if (m->workers[i].kind == WIRE_KIND_GATEWAY && m->port == 0)
-                        findings_error(findings, &m->workers[i].place, "port is missing: a gateway has to listen somewhere");
+                        findings_error(findings, &m->workers[i].place,
+                                       "port is missing: a gateway has to listen somewhere");
 }
 
 /* Names what there is, for who mistyped. */
@@ -311,13 +338,16 @@ static void say_unknown(const char *service, const char *const *dirs, struct fin
                 for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
                         size_t length = strlen(entry->d_name), n = strlen(known);
 
-                        if (length > 4 && streq(entry->d_name + length - 4, ".yml") && *entry->d_name != '.' && n + length < sizeof(known))
-                                (void) snprintf(known + n, sizeof(known) - n, "%s%.*s", n ? ", " : "", (int) length - 4, entry->d_name);
+                        if (length > 4 && streq(entry->d_name + length - 4, ".yml") && *entry->d_name != '.' &&
+                            n + length < sizeof(known))
+                                (void) snprintf(known + n, sizeof(known) - n, "%s%.*s", n ? ", " : "",
+                                                (int) length - 4, entry->d_name);
                 }
                 if (dir)
                         (void) closedir(dir);
         }
-        findings_error(findings, NULL, "no manifest for a service \"%s\"%s%s", service, *known ? "; there is: " : "", known);
+        findings_error(findings, NULL, "no manifest for a service \"%s\"%s%s", service, *known ? "; there is: " : "",
+                       known);
 }
 
 static int read_file(const char *path, const char *service, struct findings *findings, struct manifest *ret) {
@@ -327,7 +357,8 @@ static int read_file(const char *path, const char *service, struct findings *fin
 
         r = yaml_load(path, FINDING_ERROR, findings, &m.root);
         if (r == -EINVAL)
-                r = yaml_parse("{service: broken}", strlen("{service: broken}"), path, FINDING_ERROR, findings, &m.root);
+                r = yaml_parse("{service: broken}", strlen("{service: broken}"), path, FINDING_ERROR, findings,
+                               &m.root);
         else if (r == 0) {
                 size_t errors = findings->n_errors;
 

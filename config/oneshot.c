@@ -66,7 +66,8 @@ static int spawn(const char *const *argv, int output, int complaints, pid_t *ret
         (void) sigaddset(&signals, SIGPIPE);
         (void) posix_spawnattr_setsigdefault(&attributes, &signals);
         (void) posix_spawnattr_setpgroup(&attributes, 0);
-        (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+        (void) posix_spawnattr_setflags(&attributes,
+                                        POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
         r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
@@ -157,7 +158,8 @@ static char *describe_failure(const struct stream *complaints, int status) {
 }
 
 int oneshot_run(const char *const *argv, size_t max, uint64_t deadline, char **ret_output, size_t *ret_size) {
-        _cleanup_(stream_done) struct stream output = {.fd = -1, .max = max}, complaints = {.fd = -1, .max = COMPLAINT_MAX};
+        _cleanup_(stream_done) struct stream output = {.fd = -1, .max = max},
+                                             complaints = {.fd = -1, .max = COMPLAINT_MAX};
         int to_us[2], errors_to_us[2], collected, status, r;
         pid_t pid;
 

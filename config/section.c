@@ -42,8 +42,10 @@ static int read_preset(const json_t *value, char *to, size_t size) {
 }
 
 static int read_typed(const json_t *key, struct typed *ret) {
-        const json_t *preset = json_object_get(key, "default"), *min = json_object_get(key, "min"), *max = json_object_get(key, "max");
-        const char *name = json_string_value(json_object_get(key, "key")), *type = json_string_value(json_object_get(key, "type"));
+        const json_t *preset = json_object_get(key, "default"), *min = json_object_get(key, "min"),
+                     *max = json_object_get(key, "max");
+        const char *name = json_string_value(json_object_get(key, "key")),
+                   *type = json_string_value(json_object_get(key, "type"));
         json_t *parsed;
         int r;
 
@@ -92,14 +94,18 @@ int section_check(const json_t *config, char *reterr, size_t size) {
                 struct typed typed;
 
                 if (read_typed(key, &typed) < 0) {
-                        (void) snprintf(reterr, size, "config[%zu] has no key, no type that is known, or a default or limits that do not fit it", i);
+                        (void) snprintf(reterr, size,
+                                        "config[%zu] has no key, no type that is known, or a default or limits that "
+                                        "do not fit it",
+                                        i);
                         return -EINVAL;
                 }
         }
         return 0;
 }
 
-static int read_key(const struct keyword_reader *reader, const struct typed *typed, const char *prefix, const struct yaml_node *map, json_t *to) {
+static int read_key(const struct keyword_reader *reader, const struct typed *typed, const char *prefix,
+                    const struct yaml_node *map, json_t *to) {
         const struct yaml_entry *entry = yaml_entry(map, typed->keyword.name);
         json_t *value = NULL;
         int r = -EINVAL;
@@ -113,7 +119,8 @@ static int read_key(const struct keyword_reader *reader, const struct typed *typ
         return json_object_set_new(to, typed->keyword.name, value) < 0 ? -ENOMEM : 0;
 }
 
-int section_read(const json_t *config, const char *plugin, const struct yaml_entry *entry, struct findings *findings, json_t **ret) {
+int section_read(const json_t *config, const char *plugin, const struct yaml_entry *entry, struct findings *findings,
+                 json_t **ret) {
         const struct keyword_reader reader = {.findings = findings, .unknown = FINDING_WARNING};
         const struct yaml_node *map = entry && !yaml_is_null(entry->value) ? entry->value : NULL;
         struct keyword names[SECTION_KEYS_MAX + 1] = {0};

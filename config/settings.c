@@ -158,7 +158,8 @@ static int merge_file(struct yaml_node *into, const char *path, struct findings 
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
-                findings_warning(findings, &place, "%s: the file is skipped", r == -EINVAL ? "not understood" : strerror(-r));
+                findings_warning(findings, &place, "%s: the file is skipped",
+                                 r == -EINVAL ? "not understood" : strerror(-r));
                 return 0;
         }
         return yaml_merge(into, lower);
@@ -183,7 +184,8 @@ static int merge_extra(struct yaml_node *into, const char *directory, struct fin
         for (int i = 0; i < n; i++) {
                 char path[1024];
 
-                if (r >= 0 && i < EXTRA_FILES_MAX && snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name) < (int) sizeof(path))
+                if (r >= 0 && i < EXTRA_FILES_MAX &&
+                    snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name) < (int) sizeof(path))
                         r = merge_file(into, path, findings);
                 free(entries[i]);
         }
@@ -202,13 +204,15 @@ static void check_together(struct settings *s, struct findings *findings) {
         }
         if (s->rest_api.profile) {
                 node = yaml_at(s->root, "rest_api.profile");
-                findings_warning(findings, node ? &node->place : NULL, "rest_api.profile has no effect: there is no profiling yet");
+                findings_warning(findings, node ? &node->place : NULL,
+                                 "rest_api.profile has no effect: there is no profiling yet");
         }
         if (s->deadlines.attempt > s->deadlines.total) {
                 node = yaml_at(s->root, "deadlines.attempt");
                 if (!node)
                         node = yaml_at(s->root, "deadlines.total");
-                findings_error(findings, node ? &node->place : NULL, "deadlines.attempt must not be longer than deadlines.total");
+                findings_error(findings, node ? &node->place : NULL,
+                               "deadlines.attempt must not be longer than deadlines.total");
         }
         if (s->db_uri && strncmp(s->db_uri, "sqlite:///", strlen("sqlite:///")) != 0) {
                 node = yaml_at(s->root, "db_uri");
@@ -220,7 +224,8 @@ static void check_together(struct settings *s, struct findings *findings) {
                 s->rest_api.listen = "127.0.0.1";
 }
 
-int settings_read(const char *main_file, bool explicit, const char *extra_dir, struct findings *findings, struct settings *ret) {
+int settings_read(const char *main_file, bool explicit, const char *extra_dir, struct findings *findings,
+                  struct settings *ret) {
         const struct keyword_reader reader = reader_for(findings);
         _cleanup_(yaml_node_freep) struct yaml_node *main_root = NULL;
         _cleanup_(settings_done) struct settings s = SETTINGS_NULL;
@@ -264,10 +269,12 @@ bool settings_switch(const struct yaml_node *node, bool otherwise) {
         if (!node || node->kind != YAML_KIND_SCALAR)
                 return otherwise;
         /* Checked before: true, yes and on, against false, no and off. */
-        return strchr(letters, *node->text) || streq(node->text, "on") || streq(node->text, "On") || streq(node->text, "ON");
+        return strchr(letters, *node->text) || streq(node->text, "on") || streq(node->text, "On") ||
+               streq(node->text, "ON");
 }
 
-void settings_worker(const struct settings *s, const char *name, struct findings *findings, struct settings_worker *ret) {
+void settings_worker(const struct settings *s, const char *name, struct findings *findings,
+                     struct settings_worker *ret) {
         const struct keyword_reader reader = reader_for(findings);
         const struct yaml_entry *entry = yaml_entry(s->workers, name);
         char prefix[96];
@@ -277,7 +284,8 @@ void settings_worker(const struct settings *s, const char *name, struct findings
                 return;
         (void) snprintf(prefix, sizeof(prefix), "workers.%s", name);
         if (entry->value->kind != YAML_KIND_MAP) {
-                findings_error(findings, &entry->value->place, "%s must be a map, not %s", prefix, yaml_kind_name(entry->value));
+                findings_error(findings, &entry->value->place, "%s must be a map, not %s", prefix,
+                               yaml_kind_name(entry->value));
                 return;
         }
         keyword_read(&reader, worker_keys, prefix, entry->value, ret);
@@ -291,7 +299,8 @@ void settings_worker(const struct settings *s, const char *name, struct findings
                         json_decref(ignored);
         }
         if (ret->memory.high > 0 && ret->memory.max > 0 && ret->memory.high > ret->memory.max)
-                findings_error(findings, &entry->place, "%s.memory.high must not be above %s.memory.max", prefix, prefix);
+                findings_error(findings, &entry->place, "%s.memory.high must not be above %s.memory.max", prefix,
+                               prefix);
 }
 
 void settings_document(FILE *to) {

@@ -21,8 +21,8 @@ static json_t *listeners(const struct plan *plan) {
 
         for (size_t i = 0; list && i < plan->n_listeners; i++) {
                 const struct plan_listener *l = &plan->listeners[i];
-                json_t *one = json_pack("{s:s, s:s, s:i, s:b}", "name", l->name, "address", l->address, "port", (int) l->port, "tls",
-                                        *l->tls_cert != 0);
+                json_t *one = json_pack("{s:s, s:s, s:i, s:b}", "name", l->name, "address", l->address, "port",
+                                        (int) l->port, "tls", *l->tls_cert != 0);
 
                 if (json_array_append_new(list, one) < 0) {
                         json_decref(list);
@@ -51,17 +51,26 @@ static json_int_t seconds(int64_t msec) {
 }
 
 static json_t *limits(const struct settings_limits *l) {
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connections", (json_int_t) l->connections, "connections_idle_seconds",
-                         seconds(l->connections_idle), "header_bytes", (json_int_t) l->header, "header_seconds", seconds(l->header_time),
-                         "body_bytes", (json_int_t) l->body, "body_seconds", seconds(l->body_time), "queue", (json_int_t) l->queue,
-                         "executing", (json_int_t) l->executing, "requests_held", (json_int_t) l->requests_held);
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+                         "connections", (json_int_t) l->connections,
+                         "connections_idle_seconds", seconds(l->connections_idle),
+                         "header_bytes", (json_int_t) l->header,
+                         "header_seconds", seconds(l->header_time),
+                         "body_bytes", (json_int_t) l->body,
+                         "body_seconds", seconds(l->body_time),
+                         "queue", (json_int_t) l->queue,
+                         "executing", (json_int_t) l->executing,
+                         "requests_held", (json_int_t) l->requests_held);
 }
 
 static json_t *deadlines(const struct slice_facts *facts) {
         const struct settings_deadlines *d = &facts->settings->deadlines;
 
-        return json_pack("{s:I, s:I, s:I, s:I}", "queue_ms", (json_int_t) d->queue, "attempt_ms", (json_int_t) d->attempt, "total_ms",
-                         (json_int_t) d->total, "drain_ms", (json_int_t) facts->gateway_drain_msec);
+        return json_pack("{s:I, s:I, s:I, s:I}",
+                         "queue_ms", (json_int_t) d->queue,
+                         "attempt_ms", (json_int_t) d->attempt,
+                         "total_ms", (json_int_t) d->total,
+                         "drain_ms", (json_int_t) facts->gateway_drain_msec);
 }
 
 static const char *master_tenant(const struct slice_facts *facts) {
@@ -69,23 +78,41 @@ static const char *master_tenant(const struct slice_facts *facts) {
 }
 
 int slice_gateway(const struct slice_facts *facts, char **ret) {
-        return dump(json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:O, s:O, s:s?, s:b, s:O, s:b}", "service", facts->service, "version",
-                              facts->version, "prefix", facts->prefix, "uuid", facts->uuid, "listeners", listeners(facts->plan), "cors",
-                              cors(&facts->settings->rest_api.cors), "limits", limits(&facts->settings->limits), "deadlines", deadlines(facts),
-                              "tokens", facts->tokens->tokens, "tenants", facts->tokens->tenants, "master_tenant", master_tenant(facts),
-                              "on_demand", json_object_size(facts->idle) > 0, "idle_ms", facts->idle, "log_bodies", 1),
+        return dump(json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:O, s:O, s:s?, s:b, s:O, s:b}",
+                              "service", facts->service,
+                              "version", facts->version,
+                              "prefix", facts->prefix,
+                              "uuid", facts->uuid,
+                              "listeners", listeners(facts->plan),
+                              "cors", cors(&facts->settings->rest_api.cors),
+                              "limits", limits(&facts->settings->limits),
+                              "deadlines", deadlines(facts),
+                              "tokens", facts->tokens->tokens,
+                              "tenants", facts->tokens->tenants,
+                              "master_tenant", master_tenant(facts),
+                              "on_demand", json_object_size(facts->idle) > 0,
+                              "idle_ms", facts->idle,
+                              "log_bodies", 1),
                     ret);
 }
 
 int slice_control(const struct slice_facts *facts, char **ret) {
-        return dump(json_pack("{s:s, s:{s:s, s:i}, s:s, s:s, s:b}", "service", facts->service, "crashes", "dir", facts->crashes_dir, "keep",
-                              CRASHES_KEPT, "group", facts->control_group, "interface", "io.wazo.suite", "owner_commands", facts->owner_commands),
+        return dump(json_pack("{s:s, s:{s:s, s:i}, s:s, s:s, s:b}",
+                              "service", facts->service,
+                              "crashes", "dir", facts->crashes_dir, "keep", CRASHES_KEPT,
+                              "group", facts->control_group,
+                              "interface", "io.wazo.suite",
+                              "owner_commands", facts->owner_commands),
                     ret);
 }
 
 int slice_migrate(const struct slice_facts *facts, char **ret) {
-        return dump(json_pack("{s:{s:s}, s:s?, s:s, s:s, s:s}", "db", "uri", facts->db_uri, "uuid", facts->uuid, "version", facts->version,
-                              "migrations", facts->migrations, "driver_dir", facts->driver_dir),
+        return dump(json_pack("{s:{s:s}, s:s?, s:s, s:s, s:s}",
+                              "db", "uri", facts->db_uri,
+                              "uuid", facts->uuid,
+                              "version", facts->version,
+                              "migrations", facts->migrations,
+                              "driver_dir", facts->driver_dir),
                     ret);
 }
 
@@ -93,11 +120,16 @@ int slice_plugin(const struct slice_facts *facts, const struct description *desc
         json_t *section;
         int r;
 
-        r = section_read(json_object_get(description->root, "config"), description->name, yaml_entry(facts->settings->plugins, description->name),
-                         facts->findings, &section);
+        r = section_read(json_object_get(description->root, "config"), description->name,
+                         yaml_entry(facts->settings->plugins, description->name), facts->findings, &section);
         if (r < 0)
                 return r;
-        return dump(json_pack("{s:{s:s}, s:s?, s:s, s:s?, s:s, s:o}", "db", "uri", facts->db_uri, "uuid", facts->uuid, "version",
-                              facts->version, "master_tenant", master_tenant(facts), "driver_dir", facts->driver_dir, "config", section),
+        return dump(json_pack("{s:{s:s}, s:s?, s:s, s:s?, s:s, s:o}",
+                              "db", "uri", facts->db_uri,
+                              "uuid", facts->uuid,
+                              "version", facts->version,
+                              "master_tenant", master_tenant(facts),
+                              "driver_dir", facts->driver_dir,
+                              "config", section),
                     ret);
 }

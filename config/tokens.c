@@ -8,6 +8,8 @@
 #include "config/text.h"
 
 #define TOKENS_MAX 10000
+#define TENANT_DEPTH_MAX 64
+#define UUID_SIZE 37
 
 struct tenant_entry {
         const char *uuid, *parent;
@@ -53,6 +55,7 @@ static const struct keyword file_keys[] = {
 struct reading {
         struct keyword_reader reader;
         struct tokens *into;
+        json_t *parents; /* of each tenant: null for the master tenant */
 };
 
 void tokens_done(struct tokens *t) {
@@ -61,15 +64,20 @@ void tokens_done(struct tokens *t) {
         *t = (struct tokens) {0};
 }
 
-/* A UUID in small letters, as all comparisons have it; JSON null for none. */
-static json_t *uuid_json(const char *uuid) {
-        char small[37] = "";
+/* As all comparisons have it. */
+static const char *small_letters(const char *uuid, char ret[UUID_SIZE]) {
+        unsigned i = 0;
 
-        if (!uuid)
-                return json_null();
-        for (unsigned i = 0; i < sizeof(small) - 1 && uuid[i]; i++)
-                small[i] = (char) tolower((unsigned char) uuid[i]);
-        return json_string(small);
+        for (; i < UUID_SIZE - 1 && uuid[i]; i++)
+                ret[i] = (char) tolower((unsigned char) uuid[i]);
+        ret[i] = 0;
+        return ret;
+}
+
+static json_t *uuid_json(const char *uuid) {
+        char small[UUID_SIZE];
+
+        return uuid ? json_string(small_letters(uuid, small)) : json_null();
 }
 
 static bool check_uuid(const struct reading *r, const char *key, const char *uuid, const struct yaml_node *map) {
@@ -91,7 +99,8 @@ static bool check_list(const struct reading *r, const char *key, const struct ya
 }
 
 /* A map to be read by a table; false when it is none, or something in it was wrong. */
-static bool read_item(const struct reading *r, const struct keyword *table, const char *what, const struct yaml_node *item, void *to) {
+static bool read_item(const struct reading *r, const struct keyword *table, const char *what,
+                      const struct yaml_node *item, void *to) {
         size_t errors = r->reader.findings->n_errors;
 
         if (item->kind != YAML_KIND_MAP) {
@@ -105,57 +114,60 @@ static bool read_item(const struct reading *r, const struct keyword *table, cons
 static int read_tenant(const struct reading *r, const struct yaml_node *item) {
         struct tenant_entry tenant;
         const char *parent;
-        size_t i;
-        json_t *other, *new;
+        char uuid[UUID_SIZE];
+        json_t *new;
 
         if (!read_item(r, tenant_keys, "tenants", item, &tenant) || !check_uuid(r, "uuid", tenant.uuid, item) ||
             !check_uuid(r, "parent", tenant.parent, item))
                 return 0;
-        json_array_foreach(r->into->tenants, i, other)
-                if (strcasecmp(json_string_value(json_object_get(other, "uuid")), tenant.uuid) == 0) {
-                        findings_error(r->reader.findings, &item->place, "this tenant is here twice");
-                        return 0;
-                }
+        (void) small_letters(tenant.uuid, uuid);
+        if (json_object_get(r->parents, uuid)) {
+                findings_error(r->reader.findings, &item->place, "this tenant is here twice");
+                return 0;
+        }
 
         if (!*r->into->master_tenant)
-                for (i = 0; i < sizeof(r->into->master_tenant) - 1; i++)
-                        r->into->master_tenant[i] = (char) tolower((unsigned char) tenant.uuid[i]);
-        parent = strcasecmp(tenant.uuid, r->into->master_tenant) == 0 ? NULL : tenant.parent ? tenant.parent : r->into->master_tenant;
-        new = json_pack("{s:o, s:o}", "uuid", uuid_json(tenant.uuid), "parent", uuid_json(parent));
+                (void) strcpy(r->into->master_tenant, uuid);
+        parent = tenant.parent ? tenant.parent : r->into->master_tenant;
+        if (streq(uuid, r->into->master_tenant))
+                parent = NULL;
+        new = json_pack("{s:s, s:o}", "uuid", uuid, "parent", uuid_json(parent));
+        if (!new || json_object_set(r->parents, uuid, json_object_get(new, "parent")) < 0) {
+                json_decref(new);
+                return -ENOMEM;
+        }
         return json_array_append_new(r->into->tenants, new) < 0 ? -ENOMEM : 0;
 }
 
-static bool has_tenant(const struct tokens *t, const char *uuid) {
-        size_t i;
-        json_t *tenant;
+/* The master tenant is there even when the list does not name it. */
+static int add_master(const struct reading *r) {
+        const char *master = r->into->master_tenant;
 
-        json_array_foreach(t->tenants, i, tenant)
-                if (strcasecmp(json_string_value(json_object_get(tenant, "uuid")), uuid) == 0)
-                        return true;
-        return false;
+        if (!*master || json_object_get(r->parents, master))
+                return 0;
+        if (json_object_set_new(r->parents, master, json_null()) < 0)
+                return -ENOMEM;
+        return json_array_insert_new(r->into->tenants, 0, json_pack("{s:s, s:n}", "uuid", master, "parent")) < 0 ? -ENOMEM : 0;
 }
 
 /* Every parent is there, and going up ends. */
 static void check_tree(const struct reading *r, const struct yaml_node *list) {
-        size_t n = json_array_size(r->into->tenants);
+        const char *uuid;
+        json_t *parent;
 
-        for (size_t i = 0; i < n; i++) {
-                const char *parent = json_string_value(json_object_get(json_array_get(r->into->tenants, i), "parent"));
-                size_t steps = 0;
+        json_object_foreach(r->parents, uuid, parent) {
+                const json_t *at = parent;
+                unsigned depth = 0;
 
-                while (parent && steps++ <= n) {
-                        size_t j = 0;
-
-                        while (j < n && !streq(json_string_value(json_object_get(json_array_get(r->into->tenants, j), "uuid")), parent))
-                                j++;
-                        if (j == n) {
-                                findings_error(r->reader.findings, &list->place, "a tenant's parent is not in the list");
-                                return;
-                        }
-                        parent = json_string_value(json_object_get(json_array_get(r->into->tenants, j), "parent"));
+                while (json_is_string(at) && depth++ < TENANT_DEPTH_MAX)
+                        at = json_object_get(r->parents, json_string_value(at));
+                if (!at) {
+                        findings_error(r->reader.findings, &list->place, "a tenant's parent is not in the list");
+                        return;
                 }
-                if (parent) {
-                        findings_error(r->reader.findings, &list->place, "tenants that are each other's parents");
+                if (!json_is_null(at)) {
+                        findings_error(r->reader.findings, &list->place,
+                                       "tenants that are each other's parents, or more than %d above one", TENANT_DEPTH_MAX);
                         return;
                 }
         }
@@ -186,11 +198,12 @@ static json_t *acl_json(const struct yaml_node *acl) {
 static int read_token(const struct reading *r, const struct yaml_node *item) {
         struct findings *findings = r->reader.findings;
         struct token_entry token;
-        char digest[65];
+        char digest[65], tenant[UUID_SIZE];
         json_t *new;
 
         if (!read_item(r, token_keys, "tokens", item, &token) || !check_uuid(r, "auth_id", token.auth_id, item) ||
-            !check_uuid(r, "session_uuid", token.session_uuid, item) || !check_uuid(r, "tenant_uuid", token.tenant_uuid, item))
+            !check_uuid(r, "session_uuid", token.session_uuid, item) ||
+            !check_uuid(r, "tenant_uuid", token.tenant_uuid, item))
                 return 0;
         if (!token.token == !token.sha256) {
                 findings_error(findings, &item->place, "one of token and sha256 must be there");
@@ -201,12 +214,13 @@ static int read_token(const struct reading *r, const struct yaml_node *item) {
                 return 0;
         }
         if (token.expires_at && !text_is_moment(token.expires_at)) {
-                findings_error(findings, &yaml_at(item, "expires_at")->place, "expires_at must be like 2026-01-02T03:04:05");
+                findings_error(findings, &yaml_at(item, "expires_at")->place,
+                               "expires_at must be like 2026-01-02T03:04:05");
                 return 0;
         }
         if (!token.tenant_uuid)
                 token.tenant_uuid = r->into->master_tenant;
-        if (!has_tenant(r->into, token.tenant_uuid)) {
+        if (!json_object_get(r->parents, small_letters(token.tenant_uuid, tenant))) {
                 findings_error(findings, &item->place, "the token's tenant is not among the tenants");
                 return 0;
         }
@@ -216,9 +230,9 @@ static int read_token(const struct reading *r, const struct yaml_node *item) {
         else
                 for (unsigned i = 0; i < sizeof(digest); i++)
                         digest[i] = (char) tolower((unsigned char) token.sha256[i]);
-        new = json_pack("{s:s, s:o, s:o, s:o, s:o, s:s?}", "sha256", digest, "auth_id", uuid_json(token.auth_id), "session_uuid",
-                        uuid_json(token.session_uuid), "tenant_uuid", uuid_json(token.tenant_uuid), "acl", acl_json(token.acl), "expires_at",
-                        token.expires_at);
+        new = json_pack("{s:s, s:o, s:o, s:o, s:o, s:s?}", "sha256", digest, "auth_id", uuid_json(token.auth_id),
+                        "session_uuid", uuid_json(token.session_uuid), "tenant_uuid", json_string(tenant),
+                        "acl", acl_json(token.acl), "expires_at", token.expires_at);
         return json_array_append_new(r->into->tokens, new) < 0 ? -ENOMEM : 0;
 }
 
@@ -229,16 +243,16 @@ static int read_file(const struct reading *r, const struct yaml_node *root) {
         keyword_read(&r->reader, file_keys, "", root, &file);
         if (!check_uuid(r, "master_tenant", file.master_tenant, root))
                 return 0;
-        for (unsigned i = 0; file.master_tenant && i < sizeof(r->into->master_tenant) - 1; i++)
-                r->into->master_tenant[i] = (char) tolower((unsigned char) file.master_tenant[i]);
+        if (file.master_tenant)
+                (void) small_letters(file.master_tenant, r->into->master_tenant);
         if (check_list(r, "tenants", file.tenants))
                 for (size_t i = 0; error == 0 && i < file.tenants->n; i++)
                         error = read_tenant(r, file.tenants->entries[i].value);
         if (error < 0)
                 return error;
-        if (*r->into->master_tenant && !has_tenant(r->into, r->into->master_tenant) &&
-            json_array_insert_new(r->into->tenants, 0, json_pack("{s:s, s:n}", "uuid", r->into->master_tenant, "parent")) < 0)
-                return -ENOMEM;
+        error = add_master(r);
+        if (error < 0)
+                return error;
         check_tree(r, file.tenants ? file.tenants : root);
         if (check_list(r, "tokens", file.tokens))
                 for (size_t i = 0; error == 0 && i < file.tokens->n; i++)
@@ -248,7 +262,10 @@ static int read_file(const struct reading *r, const struct yaml_node *root) {
 
 int tokens_read(const char *path, bool required, struct findings *findings, struct tokens *ret) {
         _cleanup_(tokens_done) struct tokens t = {.tokens = json_array(), .tenants = json_array()};
-        const struct reading reading = {.reader = {.findings = findings, .unknown = FINDING_ERROR, .quiet_unknown = true}, .into = &t};
+        struct reading reading = {
+                .reader = {.findings = findings, .unknown = FINDING_ERROR, .quiet_unknown = true},
+                .into = &t,
+        };
         _cleanup_(yaml_node_freep) struct yaml_node *root = NULL;
         int r;
 
@@ -263,7 +280,9 @@ int tokens_read(const char *path, bool required, struct findings *findings, stru
                 findings_error(findings, &place, "cannot read it: %s", strerror(-r));
         }
         if (root) {
-                r = read_file(&reading, root);
+                reading.parents = json_object();
+                r = reading.parents ? read_file(&reading, root) : -ENOMEM;
+                json_decref(reading.parents);
                 if (r < 0)
                         return r;
         }

@@ -89,7 +89,8 @@ static struct plan_timing make_timing(const struct maker *m, const struct manife
                 .abort_msec = said(own->abort, all->abort, usual.abort_msec),
                 .kill_msec = said(own->kill, all->kill, usual.kill_msec),
                 .backoff_base_msec = said(own->backoff_base, all->backoff_base, usual.backoff_base_msec),
-                .backoff_cap_msec = said(own->backoff_cap, control ? -1 : all->backoff_cap, control ? CONTROL_CAP_MSEC : usual.backoff_cap_msec),
+                .backoff_cap_msec = said(own->backoff_cap, control ? -1 : all->backoff_cap,
+                                         control ? CONTROL_CAP_MSEC : usual.backoff_cap_msec),
                 .healthy_msec = said(own->healthy, all->healthy, usual.healthy_msec),
                 .intensity = (uint32_t) said(own->intensity, all->intensity, usual.intensity),
                 .window_msec = said(own->window, all->window, usual.window_msec),
@@ -117,8 +118,9 @@ static void set_limits(const struct maker *m, const struct manifest_worker *w, c
 
 /* A pool of foreign commands is numbered from 1; of ours the first keeps the plain name, so that growing leaves it alone. */
 static int format_name(const char *base, uint32_t kind, uint64_t i, uint64_t n, char *to, size_t size) {
-        int length = n == 1 || (i == 0 && kind != WIRE_KIND_EXEC) ? snprintf(to, size, "%s", base)
-                                                                  : snprintf(to, size, "%s#%llu", base, (unsigned long long) i + 1);
+        int length = n == 1 || (i == 0 && kind != WIRE_KIND_EXEC)
+                             ? snprintf(to, size, "%s", base)
+                             : snprintf(to, size, "%s#%llu", base, (unsigned long long) i + 1);
 
         return length < 0 || (size_t) length >= MIN(size, (size_t) WIRE_NAME_MAX) ? -ENAMETOOLONG : 0;
 }
@@ -138,14 +140,17 @@ static int set_requires(struct maker *m, const struct manifest_worker *w, struct
         size_t n = 0;
 
         for (size_t i = 0; list && i < list->n; i++) {
-                const struct manifest_worker *required = manifest_worker(m->request->manifest, list->entries[i].value->text);
+                const struct manifest_worker *required = manifest_worker(m->request->manifest,
+                                                                         list->entries[i].value->text);
                 uint64_t instances = required ? instances_of(m, required) : 0;
 
                 for (uint64_t j = 0; j < instances; j++) {
                         char name[WIRE_NAME_MAX];
 
                         if (n == PLAN_REQUIRES_MAX) {
-                                findings_error(m->request->findings, &list->place, "workers.%s requires more than %d workers", w->name, PLAN_REQUIRES_MAX);
+                                findings_error(m->request->findings, &list->place,
+                                               "workers.%s requires more than %d workers", w->name,
+                                               PLAN_REQUIRES_MAX);
                                 return 0;
                         }
                         if (format_name(required->name, (uint32_t) required->kind, j, instances, name, sizeof(name)) < 0)
@@ -168,7 +173,8 @@ static int set_command(struct maker *m, const struct manifest_worker *w, struct 
                 int r = paths_program(m->request->paths, program, path, sizeof(path));
 
                 if (r < 0) {
-                        findings_error(m->request->findings, &w->place, "workers.%s: the suite has no program %s", w->name, program);
+                        findings_error(m->request->findings, &w->place, "workers.%s: the suite has no program %s",
+                                       w->name, program);
                         return 0;
                 }
                 to->argv[0] = keep(m, strdup(path));
@@ -180,7 +186,8 @@ static int set_command(struct maker *m, const struct manifest_worker *w, struct 
 }
 
 /* Adds @n copies of @model, named after @base. */
-static int add_instances(struct maker *m, const struct plan_worker *model, const char *base, uint64_t n, const struct place *place) {
+static int add_instances(struct maker *m, const struct plan_worker *model, const char *base, uint64_t n,
+                         const struct place *place) {
         for (uint64_t i = 0; i < n; i++) {
                 char name[128];
                 struct plan_worker *w;
@@ -215,7 +222,12 @@ static int add_instances(struct maker *m, const struct plan_worker *model, const
 /* All that an entry of the manifest says about its processes, whoever they are. */
 static int make_model(struct maker *m, const struct manifest_worker *w, struct plan_worker *ret) {
         struct plan_worker model = {
-                .kind = (uint32_t) w->kind, .plugin = "", .class = "", .plugin_path = "", .critical = w->critical, .nursery = w->nursery,
+                .kind = (uint32_t) w->kind,
+                .plugin = "",
+                .class = "",
+                .plugin_path = "",
+                .critical = w->critical,
+                .nursery = w->nursery,
                 .ready = w->kind == WIRE_KIND_EXEC ? (uint32_t) w->ready + PLAN_READY_NOTIFY : PLAN_READY_CHANNEL,
                 .timing = make_timing(m, w),
         };
@@ -332,7 +344,8 @@ static void check_names(const struct maker *m, const struct yaml_node *map, cons
                 if (j < n)
                         continue;
                 nearest = text_nearest(key, names);
-                findings_warning(m->request->findings, &map->entries[i].place, "%s.%s: nothing of this name runs here%s%s%s", section, key,
+                findings_warning(m->request->findings, &map->entries[i].place,
+                                 "%s.%s: nothing of this name runs here%s%s%s", section, key,
                                  nearest ? "; did you mean \"" : "", strempty(nearest), nearest ? "\"?" : "");
         }
 }

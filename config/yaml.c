@@ -29,7 +29,8 @@ void yaml_node_free(struct yaml_node *node) {
 }
 
 static struct place mark_place(const struct loader *l, const yaml_mark_t *mark) {
-        return (struct place) {.file = l->file, .line = (uint32_t) mark->line + 1, .column = (uint32_t) mark->column + 1};
+        return (struct place) {
+                .file = l->file, .line = (uint32_t) mark->line + 1, .column = (uint32_t) mark->column + 1};
 }
 
 /* What the file's bytes are wrong about comes as an offset. */
@@ -181,7 +182,8 @@ static int check_duplicates(struct loader *l, const struct yaml_node *map) {
         qsort(sorted, map->n, sizeof(*sorted), compare_entries);
         for (size_t i = 1; i < map->n; i++)
                 if (streq(sorted[i - 1]->key, sorted[i]->key))
-                        complain(l, &sorted[i]->place, "this key is here twice; it was in line %u already", sorted[i - 1]->place.line);
+                        complain(l, &sorted[i]->place, "this key is here twice; it was in line %u already",
+                                 sorted[i - 1]->place.line);
         return 0;
 }
 
@@ -379,8 +381,8 @@ static int read_document(struct loader *l, struct yaml_node **ret) {
         return 0;
 }
 
-int yaml_parse(const char *data, size_t size, const char *name, enum finding_severity severity, struct findings *findings,
-               struct yaml_node **ret) {
+int yaml_parse(const char *data, size_t size, const char *name, enum finding_severity severity,
+               struct findings *findings, struct yaml_node **ret) {
         struct loader l = {.data = data, .size = size, .findings = findings, .severity = severity};
         int r;
 

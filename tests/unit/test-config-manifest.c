@@ -219,7 +219,7 @@ static const struct {
         {"tenants: [{uuid: " MASTER "}, {uuid: " MASTER "}]\n", "1:57: error: this tenant is here twice"},
         {"tenants: [{uuid: " MASTER "}, {uuid: " OTHER ", parent: 2f4b6d1e-0000-4000-8000-00000000000c}]\n",
          "1:10: error: a tenant's parent is not in the list"},
-        {"tenants: [{uuid: " MASTER "}, {uuid: " OTHER ", parent: " OTHER "}]\n", "1:10: error: tenants that are each other's parents"},
+        {"tenants: [{uuid: " MASTER "}, {uuid: " OTHER ", parent: " OTHER "}]\n", "1:10: error: tenants that are each other's parents, or more than 64 above one"},
         {"tokens: [{token: hunter2hunter2, auth_id: " MASTER "}]\n", "1:10: error: the token's tenant is not among the tenants"},
         {"tokens: [{token: hunter2hunter2}]\n", "1:10: error: auth_id is missing"},
         {"tokens: [{token: hunter2, auth_id: " MASTER "}]\n", "1:18: error: token must be a text of 8 to 1024 bytes"},
