@@ -147,7 +147,8 @@ static void do_add(size_t n, char **words) {
                         n_requires = needs(words[i] + 6, requires);
                 else if (number_option(words[i], "intensity", &intensity))
                         rules.backoff.intensity = (uint32_t) intensity;
-                else if (!number_option(words[i], "ping", &rules.ping_msec) && !number_option(words[i], "base", &rules.backoff.base_msec) &&
+                else if (!number_option(words[i], "ping", &rules.ping_msec) &&
+                         !number_option(words[i], "base", &rules.backoff.base_msec) &&
                          !number_option(words[i], "cap", &rules.backoff.cap_msec))
                         wrong("what is %s?", words[i]);
         }
@@ -244,7 +245,8 @@ static void do_text(size_t n, char **words) {
 static void do_next(size_t n, char **words) {
         uint64_t at = policy_deadline(&stage.policy), wait = (at - stage.now) / NSEC_PER_MSEC;
 
-        if (n == 2 ? at != NSEC_NEVER : at == NSEC_NEVER || wait < strtoull(words[1], NULL, 10) || wait > strtoull(words[2], NULL, 10))
+        if (n == 2 ? at != NSEC_NEVER :
+            at == NSEC_NEVER || wait < strtoull(words[1], NULL, 10) || wait > strtoull(words[2], NULL, 10))
                 wrong("it is %llu ms away", (unsigned long long) wait);
 }
 
