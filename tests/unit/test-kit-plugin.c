@@ -268,8 +268,8 @@ const struct wazo_plugin wazo_plugin = {
 
 static void setup(void) {
         static const char *const tables[] = {
-                "CREATE TABLE band (id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT UNIQUE, tenant_uuid TEXT, name TEXT, secret TEXT, volume INTEGER, "
-                "founder TEXT, created_at TEXT, leader_uuid TEXT)",
+                ("CREATE TABLE band (id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT UNIQUE, tenant_uuid TEXT, name TEXT, secret TEXT, volume INTEGER, "
+                 "founder TEXT, created_at TEXT, leader_uuid TEXT)"),
                 "CREATE TABLE band_tag (band_id INTEGER, n INTEGER, tag TEXT)",
                 "CREATE TABLE musician (uuid TEXT PRIMARY KEY, tenant_uuid TEXT, name TEXT)",
                 "CREATE TABLE plays (band_id INTEGER, musician_uuid TEXT, kind TEXT, n INTEGER, plays TEXT, fee INTEGER)",

@@ -13,7 +13,7 @@
 
 static struct wazo_host *logging;
 
-static void logv(const struct wazo_host *host, unsigned level, const char *format, va_list ap) {
+_printf_(3, 0) static void logv(const struct wazo_host *host, unsigned level, const char *format, va_list ap) {
         char line[1024];
 
         (void) vsnprintf(line, sizeof(line), format, ap);

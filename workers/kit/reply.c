@@ -14,7 +14,7 @@ static void start(struct wazo_context *ctx, unsigned status) {
 }
 
 int wazo_reply_json(struct wazo_context *ctx, unsigned status, json_t *json) {
-        _wazo_unref_ json_t *owned = json;
+        _wazo_unref_ _unused_ json_t *owned = json;
         _cleanup_text_ struct text t = TEXT_NULL;
         int r;
 
@@ -95,8 +95,9 @@ static int refuse(struct wazo_context *ctx, unsigned status, const char *text) {
 }
 
 /* "<category> - <sentence> ('key': value, ...)" */
+_printf_(5, 0)
 static int refuse_sentence(struct wazo_context *ctx, unsigned status, const char *category, json_t *metadata, const char *format, va_list ap) {
-        _wazo_unref_ json_t *owned = metadata;
+        _wazo_unref_ _unused_ json_t *owned = metadata;
         _cleanup_text_ struct text t = TEXT_NULL;
         _cleanup_free_ char *sentence = NULL;
         const char *separator = " (";
@@ -137,6 +138,7 @@ int wazo_error_not_found(struct wazo_context *ctx, json_t *metadata, const char 
         SENTENCE(404, "Resource Not Found");
 }
 
+_printf_(4, 0)
 static int refuse_text(struct wazo_context *ctx, unsigned status, const char *prefix, const char *format, va_list ap) {
         _cleanup_text_ struct text t = TEXT_NULL;
         _cleanup_free_ char *text = NULL;
