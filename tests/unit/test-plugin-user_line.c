@@ -264,6 +264,49 @@ START_TEST(test_deleted_line) {
 }
 END_TEST
 
+/* The whole chain by the plugins alone, with user_line before or behind line_extension (@_i). */
+START_TEST(test_phone) {
+        char endpoint[64], context[128], body[256];
+        int64_t user, line, extension;
+
+        call("user", "POST", "/users", "{'firstname': 'Alice', 'lastname': 'Doe'}", 201);
+        user = reply_integer("id");
+        call("context", "POST", "/contexts", "{'label': 'Phones', 'user_ranges': [{'start': '2000', 'end': '2999'}]}", 201);
+        (void) snprintf(context, sizeof(context), "%s", reply_string("name"));
+        (void) snprintf(body, sizeof(body), "{'context': '%s'}", context);
+        call("line", "POST", "/lines", body, 201);
+        line = reply_integer("id");
+        refuse("user_line", "PUT", at("/users/%lld/lines/%lld", (long long) user, (long long) line), NULL, 400,
+               "Resource Error - Line must be associated with a Endpoint ('line_id': 5)");
+        call("endpoint_sip", "POST", "/endpoints/sip", "{'name': 'alice', 'auth_section_options': [['username', 'alice'], ['password', 's3cret']]}", 201);
+        (void) snprintf(endpoint, sizeof(endpoint), "%s", reply_string("uuid"));
+        call("line_endpoint", "PUT", at("/lines/%lld/endpoints/sip/%s", (long long) line, endpoint), NULL, 204);
+        (void) snprintf(body, sizeof(body), "{'exten': '2001', 'context': '%s'}", context);
+        call("extension", "POST", "/extensions", body, 201);
+        extension = reply_integer("id");
+        for (int i = 0; i < 2; i++)
+                if (i == _i)
+                        call("user_line", "PUT", at("/users/%lld/lines/%lld", (long long) user, (long long) line), NULL, 204);
+                else
+                        call("line_extension", "PUT", at("/lines/%lld/extensions/%lld", (long long) line, (long long) extension), NULL, 204);
+        call("user", "GET", at("/users/%lld", (long long) user), NULL, 200);
+        ck_assert_str_eq(reply_string("lines.0.name"), "alice");
+        ck_assert_str_eq(reply_string("lines.0.extensions.0.exten"), "2001");
+        ck_assert_str_eq(reply_part("lines.0.endpoint_sip.auth_section_options"), "[['username', 'alice']]");
+        call("user", "GET", "/users?exten=2001", NULL, 200);
+        ck_assert_int_eq(reply_integer("total"), 1);
+        ck_assert_str_eq(sql_text("SELECT typeval FROM extensions WHERE exten = '2001'"), at("%lld", (long long) user));
+        ck_assert_str_eq(sql_text("SELECT value FROM endpoint_sip_section_option WHERE key = 'callerid'"), "\"Alice Doe\" <2001>");
+
+        call("user_line", "DELETE", at("/users/%lld/lines/%lld", (long long) user, (long long) line), NULL, 204);
+        call("line", "DELETE", at("/lines/%lld", (long long) line), NULL, 204);
+        call("user", "DELETE", at("/users/%lld", (long long) user), NULL, 204);
+        ck_assert_int_eq(sql_integer("SELECT COUNT(*) FROM user_line"), 0);
+        ck_assert_int_eq(sql_integer("SELECT COUNT(*) FROM endpoint_sip WHERE name = 'alice'"), 0);
+        ck_assert_str_eq(sql_text("SELECT typeval FROM extensions WHERE exten = '2001'"), "0");
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("plugin-user_line");
         TCase *pairs = tcase_create("pairs"), *list = tcase_create("list form");
@@ -277,6 +320,7 @@ int main(void) {
         tcase_add_test(pairs, test_dissociate);
         tcase_add_test(pairs, test_dissociate_rules);
         tcase_add_test(pairs, test_deleted_line);
+        tcase_add_loop_test(pairs, test_phone, 0, 2);
         suite_add_tcase(suite, pairs);
         tcase_add_checked_fixture(list, setup, teardown);
         tcase_set_timeout(list, 60);
