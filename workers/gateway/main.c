@@ -65,7 +65,7 @@ static void load_routes(struct gateway *g) {
         if (r < 0)
                 worker_fail(&g->worker, WIRE_CAUSE_CONFIG, "the descriptions cannot be read: %s", strerror(-r));
         descriptions = json_loadb(text, size, 0, &error);
-        r = descriptions ? router_load(&g->router, descriptions, on_problem, g) : -EINVAL;
+        r = descriptions ? router_load(&g->router, descriptions_list(descriptions), on_problem, g) : -EINVAL;
         json_decref(descriptions);
         if (r < 0)
                 worker_fail(&g->worker, WIRE_CAUSE_CONFIG, "the descriptions cannot be used: %s", descriptions ? strerror(-r) : error.text);

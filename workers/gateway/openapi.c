@@ -59,7 +59,7 @@ static int make_document(const struct gateway *g, struct text *t) {
                 r = -EINVAL;
                 goto finish;
         }
-        json_array_foreach(descriptions, i, description) {
+        json_array_foreach((json_t *) descriptions_list(descriptions), i, description) {
                 r = merge(document, json_object_get(description, "openapi"), 0);
                 if (r < 0)
                         goto finish;

@@ -446,6 +446,10 @@ static int router_root(struct router *r) {
         return r->root ? 0 : -ENOMEM;
 }
 
+const json_t *descriptions_list(const json_t *document) {
+        return json_is_object(document) ? json_object_get(document, "plugins") : document;
+}
+
 int router_load(struct router *r, const json_t *descriptions, router_problem problem, void *userdata) {
         struct loading l = {.router = r, .problem = problem, .userdata = userdata};
         json_t *description, *route, *operation;

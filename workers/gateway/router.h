@@ -67,6 +67,8 @@ struct router {
 /* Called for each thing in a description that cannot be used: the rest is. */
 typedef void (*router_problem)(void *userdata, const char *plugin, const char *text);
 
+/* The array of descriptions in the document that the configuration child makes (docs/description.md); a bare array is one, too. */
+const json_t *descriptions_list(const json_t *document);
 /* @descriptions: an array of descriptions. 0 or -ENOMEM; -EINVAL when it is no array. */
 int router_load(struct router *r, const json_t *descriptions, router_problem problem, void *userdata) _must_check_;
 /* One operation of the gateway's own. */
