@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -102,21 +101,12 @@ _noreturn_ static void run_worker(int channel) {
         for (;;) {
                 struct reply reply = {.status = 200, .body = (char *) ANSWER, .body_size = strlen(ANSWER), .body_fd = -1};
                 struct request request;
-                static int spin = -1;
-                int r;
+                int r = channel_receive(channel, WIRE_ASK, &m);
 
-                if (spin < 0) spin = getenv("SPIN") ? atoi(getenv("SPIN")) : 0;
-                if (spin > 0) {
-                        uint64_t end = now_monotonic() + (uint64_t) spin * 1000;
-                        do { r = channel_receive(channel, WIRE_ASK, &m); if (r == -EAGAIN && getenv("YIELD")) sched_yield(); }
-                        while (r == -EAGAIN && now_monotonic() < end);
-                        if (r != -EAGAIN) goto got;
-                }
-                (void) channel_wait(channel, NSEC_NEVER);
-                r = channel_receive(channel, WIRE_ASK, &m);
-                if (r == -EAGAIN)
+                if (r == -EAGAIN) {
+                        (void) channel_wait(channel, NSEC_NEVER);
                         continue;
-got:
+                }
                 if (r <= 0)
                         _exit(0);
                 check(request_decode(m.body, m.header.size, -1, &request), "request");

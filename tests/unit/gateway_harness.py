@@ -301,6 +301,16 @@ class Gateway:
     def text(self):
         return open(self.log.name, errors='replace').read()
 
+    def request_lines(self, number):
+        """The log's lines about requests, once there are this many: they are written behind the answers."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            lines = [line for line in self.text().split('\n')[:-1] if 'request: ' in line or 'response to' in line]
+            if len(lines) >= number:
+                return lines
+            time.sleep(0.01)
+        raise AssertionError(self.text())
+
     def pss(self):
         for line in open('/proc/%d/smaps_rollup' % self.pid):
             if line.startswith('Pss:'):

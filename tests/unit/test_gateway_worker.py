@@ -218,7 +218,7 @@ def test_log_lines(gateway):
         'Content-Type': 'application/json', 'Authorization': 'Basic c2VjcmV0', 'X-Forwarded-For': '10.1.2.3, 10.9.9.9',
         'traceparent': '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'})
     call(gateway, 'GET', '/1.1/users?search=a%0Ab&token=all', auth='0123abcd-4567-89ab-cdef-0123456789ab')
-    lines = [line for line in gateway.text().split('\n') if 'request: ' in line or 'response to' in line]
+    lines = gateway.request_lines(4)
     prefix = r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} UTC \[pid \d+\] \[tid \d+\] \(INFO\) \(wazo_confd\): '
     assert re.fullmatch(prefix + r"request: POST http://pbx\.example:9486/1\.1/users \{.*'Authorization': 'Basic <hidden>'.*\} with data "
                         r'\{.*"password": "<hidden>".*\} \[span_id=[0-9a-f]{16} parent_id=b7ad6b7169203331 '
@@ -231,7 +231,7 @@ def test_log_lines(gateway):
 
 def test_a_body_that_is_no_json_is_not_logged(gateway):
     call(gateway, 'POST', '/1.1/users', body=b'{"password": "%s"' % SECRET.encode(), headers={'Content-Type': 'application/json'})
-    assert 'with data <' in gateway.text() and SECRET not in gateway.text()
+    assert 'with data <' in gateway.request_lines(2)[0] and SECRET not in gateway.text()
 
 
 # --- messages of doubtful meaning ---

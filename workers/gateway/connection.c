@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <linux/tcp.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -61,11 +62,21 @@ static bool dribbles_too_long(const struct gateway *g, struct connection *c, uin
         return c->dribbling > 0 && now - c->dribbling >= g->settings.header_nsec;
 }
 
+/* Nobody is there any more: what the busy time took is given back. */
+static void rest(struct gateway *g) {
+        exchange_free_spare(g);
+        text_done(&g->log.text);
+        pack_done(&g->scratch);
+        (void) malloc_trim(0);
+}
+
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
         struct gateway *g = userdata;
         uint64_t now = now_monotonic();
 
         g->connections.armed = false;
+        if (g->connections.n == 0)
+                rest(g);
         for (struct connection *c = g->connections.first; c; c = c->next) {
                 bool late = c->state == CONNECTION_IDLE ? dribbles_too_long(g, c, now)
                           : (c->state == CONNECTION_HEADERS || c->state == CONNECTION_BODY) && now >= c->deadline;

@@ -56,6 +56,16 @@ struct exchange *exchange_free(struct exchange *ex) {
         return NULL;
 }
 
+void exchange_free_spare(struct gateway *g) {
+        while (g->spare) {
+                struct exchange *ex = g->spare;
+
+                g->spare = ex->next;
+                free(ex);
+        }
+        g->n_spare = 0;
+}
+
 void exchange_answer(struct exchange *ex, unsigned status, const char *content_type, struct error_body body) {
         reply_done(&ex->reply);
         ex->reply.status = body.data ? status : 500;

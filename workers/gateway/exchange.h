@@ -77,6 +77,8 @@ struct exchange {
 /* With @uri copied; NULL when there is no memory. */
 struct exchange *exchange_new(struct gateway *g, struct connection *c, const char *uri) _must_check_;
 struct exchange *exchange_free(struct exchange *ex);
+/* Those kept for later requests. */
+void exchange_free_spare(struct gateway *g);
 
 /* Sets the answer, taking @body over; without one, of no memory, the answer is 500 and empty. */
 void exchange_answer(struct exchange *ex, unsigned status, const char *content_type, struct error_body body);

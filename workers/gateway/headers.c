@@ -3,26 +3,31 @@
 
 #include <strings.h>
 
-static const char *const names[HEADER_MAX] = {
-        [HEADER_ACCEPT] = "Accept",
-        [HEADER_CONTENT_LENGTH] = "Content-Length",
-        [HEADER_CONTENT_TYPE] = "Content-Type",
-        [HEADER_EXPECT] = "Expect",
-        [HEADER_FORWARDED] = "Forwarded",
-        [HEADER_HOST] = "Host",
-        [HEADER_IDEMPOTENCY_KEY] = "Idempotency-Key",
-        [HEADER_ORIGIN] = "Origin",
-        [HEADER_REQUEST_HEADERS] = "Access-Control-Request-Headers",
-        [HEADER_REQUEST_METHOD] = "Access-Control-Request-Method",
-        [HEADER_TENANT] = "Wazo-Tenant",
-        [HEADER_TOKEN] = "X-Auth-Token",
-        [HEADER_TRACEPARENT] = "traceparent",
-        [HEADER_TRANSFER_ENCODING] = "Transfer-Encoding",
-        [HEADER_FORWARDED_FOR] = "X-Forwarded-For",
-        [HEADER_FORWARDED_HOST] = "X-Forwarded-Host",
-        [HEADER_FORWARDED_PROTO] = "X-Forwarded-Proto",
-        [HEADER_REAL_IP] = "X-Real-IP",
-        [HEADER_SCRIPT_NAME] = "X-Script-Name",
+#define NAME(name) {name, sizeof(name) - 1}
+
+static const struct {
+        const char *name;
+        size_t size;
+} names[HEADER_MAX] = {
+        [HEADER_ACCEPT] = NAME("Accept"),
+        [HEADER_CONTENT_LENGTH] = NAME("Content-Length"),
+        [HEADER_CONTENT_TYPE] = NAME("Content-Type"),
+        [HEADER_EXPECT] = NAME("Expect"),
+        [HEADER_FORWARDED] = NAME("Forwarded"),
+        [HEADER_HOST] = NAME("Host"),
+        [HEADER_IDEMPOTENCY_KEY] = NAME("Idempotency-Key"),
+        [HEADER_ORIGIN] = NAME("Origin"),
+        [HEADER_REQUEST_HEADERS] = NAME("Access-Control-Request-Headers"),
+        [HEADER_REQUEST_METHOD] = NAME("Access-Control-Request-Method"),
+        [HEADER_TENANT] = NAME("Wazo-Tenant"),
+        [HEADER_TOKEN] = NAME("X-Auth-Token"),
+        [HEADER_TRACEPARENT] = NAME("traceparent"),
+        [HEADER_TRANSFER_ENCODING] = NAME("Transfer-Encoding"),
+        [HEADER_FORWARDED_FOR] = NAME("X-Forwarded-For"),
+        [HEADER_FORWARDED_HOST] = NAME("X-Forwarded-Host"),
+        [HEADER_FORWARDED_PROTO] = NAME("X-Forwarded-Proto"),
+        [HEADER_REAL_IP] = NAME("X-Real-IP"),
+        [HEADER_SCRIPT_NAME] = NAME("X-Script-Name"),
 };
 
 static bool is_token(const char *s, size_t size) {
@@ -51,10 +56,7 @@ void headers_add(struct headers *h, const char *name, size_t name_size, const ch
         if (!is_token(name, name_size) || !is_value(value, value_size))
                 h->malformed = true;
         for (enum header i = 0; i < HEADER_MAX; i++) {
-                /* Comparing the last character first spares most of the calls. */
-                size_t size = strlen(names[i]);
-
-                if (size != name_size || (names[i][size - 1] | 0x20) != (name[size - 1] | 0x20) || strcasecmp(names[i], name) != 0)
+                if (names[i].size != name_size || strcasecmp(names[i].name, name) != 0)
                         continue;
                 if (h->counts[i]++ == 0)
                         h->values[i] = value;

@@ -131,12 +131,7 @@ static void stop(struct gateway *g) {
         router_done(&g->own_router);
         settings_done(&g->settings);
         pack_done(&g->scratch);
-        while (g->spare) {
-                struct exchange *ex = g->spare;
-
-                g->spare = ex->next;
-                free(ex);
-        }
+        exchange_free_spare(g);
         free(g->tls_cert);
         free(g->tls_key);
         g->descriptions_fd = fd_close(g->descriptions_fd);

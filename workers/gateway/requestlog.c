@@ -39,7 +39,6 @@ void requestlog_done(struct requestlog *l) {
 /* All but the milliseconds changes once a second. */
 static void add_prefix(struct requestlog *l) {
         struct timespec now;
-        unsigned msec;
 
         (void) clock_gettime(CLOCK_REALTIME, &now);
         if (now.tv_sec != l->second) {
@@ -53,9 +52,8 @@ static void add_prefix(struct requestlog *l) {
                 (void) snprintf(l->behind, sizeof(l->behind), " %s [pid %d] [tid %d] (INFO) (%.48s): ", zone, (int) getpid(),
                                 (int) getpid(), l->logger);
         }
-        msec = (unsigned) (now.tv_nsec / 1000000);
         text_add_string(&l->text, l->stamp);
-        text_add(&l->text, (char[]) {(char) ('0' + msec / 100), (char) ('0' + msec / 10 % 10), (char) ('0' + msec % 10)}, 3);
+        text_add_number(&l->text, (uint64_t) now.tv_nsec / NSEC_PER_MSEC, 3);
         text_add_string(&l->text, l->behind);
 }
 
@@ -99,12 +97,16 @@ static enum MHD_Result on_header(void *userdata, enum MHD_ValueKind kind, const 
 
 /* Absolute and percent-decoded. Tokens do not belong into a query, but some put them there. */
 static void add_url(struct text *t, const struct exchange *ex) {
-        _cleanup_free_ char *decoded = malloc(strlen(ex->uri) + 1);
-        const char *query, *token;
+        _cleanup_free_ char *buffer = NULL;
+        const char *decoded = ex->uri, *query, *token;
 
-        if (!decoded)
-                return;
-        uri_decode_all(ex->uri, decoded);
+        if (strchr(ex->uri, '%')) {
+                buffer = malloc(strlen(ex->uri) + 1);
+                if (!buffer)
+                        return;
+                uri_decode_all(ex->uri, buffer);
+                decoded = buffer;
+        }
         if (*decoded == '/') {
                 text_add_string(t, ex->links.origin);
                 text_add_string(t, ex->links.script_name);
@@ -171,17 +173,26 @@ void requestlog_request(struct exchange *ex) {
 
 void requestlog_response(struct exchange *ex) {
         struct requestlog *l = &ex->gateway->log;
+        uint64_t hundredths;
         char remote[64];
 
         if (!wanted(l))
                 return;
         links_remote(&ex->headers, ex->connection->peer, remote, sizeof(remote));
         add_prefix(l);
-        text_printf(&l->text, "response to %s in %.2fs: ", remote, (double) (now_monotonic() - ex->started) / 1e9);
+        hundredths = (now_monotonic() - ex->started + 5 * NSEC_PER_MSEC) / (10 * NSEC_PER_MSEC);
+        text_add_string(&l->text, "response to ");
+        text_add_string(&l->text, remote);
+        text_add_string(&l->text, " in ");
+        text_add_number(&l->text, hundredths / 100, 1);
+        text_add_string(&l->text, ".");
+        text_add_number(&l->text, hundredths % 100, 2);
+        text_add_string(&l->text, "s: ");
         text_add_printable(&l->text, ex->method_name, strlen(ex->method_name));
         text_add_string(&l->text, " ");
         add_url(&l->text, ex);
-        text_printf(&l->text, " %u", ex->reply.status);
+        text_add_string(&l->text, " ");
+        text_add_number(&l->text, ex->reply.status, 1);
         add_trace(&l->text, ex);
         if (l->text.size > FLUSH_SIZE)
                 requestlog_flush(l);

@@ -56,6 +56,16 @@ void text_printf(struct text *t, const char *format, ...) {
         va_end(ap);
 }
 
+void text_add_number(struct text *t, uint64_t number, unsigned digits) {
+        char space[24], *at = space + sizeof(space);
+
+        for (unsigned n = 0; number > 0 || n < digits; n++) {
+                *--at = (char) ('0' + number % 10);
+                number /= 10;
+        }
+        text_add(t, at, (size_t) (space + sizeof(space) - at));
+}
+
 size_t utf8_decode(const char *s, size_t size, uint32_t *ret) {
         const uint8_t *u = (const uint8_t *) s;
         static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -17,6 +17,8 @@ struct text {
 void text_add(struct text *t, const void *data, size_t size);
 void text_add_string(struct text *t, const char *s);
 void text_printf(struct text *t, const char *format, ...) _printf_(2, 3);
+/* Decimal, with at least @digits digits: quicker than text_printf(), for what is written at each request. */
+void text_add_number(struct text *t, uint64_t number, unsigned digits);
 /* As it stands inside a JSON string, without the quotes: everything but ASCII becomes \uXXXX. @s: valid UTF-8, else the
  * bytes that are none become U+FFFD. */
 void text_add_json(struct text *t, const char *s, size_t size);
