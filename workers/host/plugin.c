@@ -12,13 +12,10 @@
  * names only to find an object that is already there, and of plugins there is one.
  */
 static void tell_its_name(void *handle, const char *path) {
+        static char name[512]; /* not in the heap, which may be broken when it is needed */
         struct link_map *map;
-        char *name;
 
-        if (dlinfo(handle, RTLD_DI_LINKMAP, &map) < 0)
-                return;
-        name = strdup(path);
-        if (name)
+        if (strcopy(name, sizeof(name), path) && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0)
                 map->l_name = name;
 }
 

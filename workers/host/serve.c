@@ -7,7 +7,8 @@
 
 #include "workers/host/answer.h"
 
-/* Without a request for this long, databases are closed and memory is given back. */
+/* Without a request for this long, what is free of the memory is given back, and later databases are closed. */
+#define TRIM_AFTER NSEC_PER_SEC
 #define REST_AFTER (10 * NSEC_PER_SEC)
 
 /* Outcomes of handling one message of the supervisor. */
@@ -19,6 +20,7 @@ int serve_init(struct serve *s, struct worker *worker, const struct wazo_plugin 
         *s = (struct serve) {
                 .worker = worker,
                 .host = host,
+                .trimmed = true,
                 .rested = true,
                 .last_request = now,
                 .leave_deadline = NSEC_NEVER,
@@ -60,7 +62,7 @@ static void serve_channel(struct serve *s, size_t i) {
                 r = answer_request(s->host, c->fd, &m);
                 channel_message_done(&m);
                 s->last_request = now_monotonic();
-                s->rested = false;
+                s->trimmed = s->rested = false;
                 if (r >= 0)
                         return;
         }
@@ -151,6 +153,10 @@ static uint64_t idle_deadline(const struct serve *s) {
         return s->last_request + s->worker->setup.idle_nsec;
 }
 
+static uint64_t trim_deadline(const struct serve *s) {
+        return s->trimmed ? NSEC_NEVER : s->last_request + TRIM_AFTER;
+}
+
 static uint64_t rest_deadline(const struct serve *s) {
         return s->rested ? NSEC_NEVER : s->last_request + REST_AFTER;
 }
@@ -158,6 +164,7 @@ static uint64_t rest_deadline(const struct serve *s) {
 static uint64_t next_deadline(const struct serve *s) {
         uint64_t next = MIN(idle_deadline(s), rest_deadline(s));
 
+        next = MIN(next, trim_deadline(s));
         return MIN(next, s->leaving ? s->leave_deadline : jobs_next(&s->jobs));
 }
 
@@ -167,14 +174,18 @@ static void on_nothing(struct serve *s) {
         if (rest_deadline(s) <= now) {
                 wazo_host_idle(s->host);
                 (void) malloc_trim(0);
-                s->rested = true;
+                s->trimmed = s->rested = true;
+        }
+        if (trim_deadline(s) <= now) {
+                (void) malloc_trim(0);
+                s->trimmed = true;
         }
         if (idle_deadline(s) <= now)
                 leave(s, NSEC_NEVER);
         if (!s->leaving && jobs_next(&s->jobs) <= now) {
                 jobs_run_one(&s->jobs, s->host, now);
                 /* It may have opened the database. */
-                s->rested = false;
+                s->trimmed = s->rested = false;
                 s->last_request = MAX(s->last_request, now_monotonic());
         }
 }

@@ -24,7 +24,7 @@ struct serve {
         struct serve_channel channels[SERVE_CHANNELS_MAX];
         size_t n_channels;
         bool had_channel;
-        bool rested;             /* the kit was told that there is nothing to do */
+        bool trimmed, rested;    /* done since the last request: memory given back; the kit told that there is nothing to do */
         uint64_t last_request;   /* its end, or our start */
         bool leaving;
         uint64_t leave_deadline; /* NSEC_NEVER */

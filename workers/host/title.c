@@ -5,7 +5,7 @@
 
 #include "lib/util.h"
 
-static char *area;
+static char *area, **arguments;
 static size_t area_size;
 
 void title_begin(int argc, char **argv) {
@@ -13,6 +13,7 @@ void title_begin(int argc, char **argv) {
 
         if (argc < 1)
                 return;
+        arguments = argv;
         area = end = argv[0];
         /* The strings stand one behind the other, first all arguments, then the environment; as long as nobody moved them. */
         for (int i = 0; i < argc && argv[i] == end; i++)
@@ -47,6 +48,8 @@ static int move_environment(void) {
 void title_set(const char *service, const char *name) {
         if (area_size == 0 || move_environment() < 0)
                 return;
+        /* Backtraces name the program by this. */
+        arguments[0] = (char *) "wazo-host";
         /* Whoever overwrites the last NUL of the arguments has his text shown up to the first NUL; zeros are no text. */
         memset(area, 0, area_size);
         (void) snprintf(area, area_size, "%s: %s", service, name);
