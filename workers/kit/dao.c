@@ -168,6 +168,13 @@ static void add_returning(struct text *sql, const struct wazo_model *model) {
                 }
 }
 
+/* Of a new object: the effective tenant, unless a service says another (for a tenant that an event told of). */
+static const char *tenant_of(const struct wazo_context *ctx, const json_t *object) {
+        const char *tenant = wazo_string(object, "tenant_uuid");
+
+        return tenant ? tenant : wazo_tenant(ctx);
+}
+
 static int insert_statement(struct wazo_context *ctx, enum db_dialect dialect, const struct wazo_model *model, const json_t *object,
                             struct text *sql, struct values *values) {
         _cleanup_text_ struct text places = TEXT_NULL;
@@ -187,7 +194,7 @@ static int insert_statement(struct wazo_context *ctx, enum db_dialect dialect, c
         if (tenant) {
                 text_addf(sql, "%s%s", separator, tenant);
                 text_addf(&places, "%s?", separator);
-                values_add(values, db_text(wazo_tenant(ctx)));
+                values_add(values, db_text(tenant_of(ctx, object)));
         }
         if (text_end(&places) < 0)
                 return -ENOMEM;
@@ -205,7 +212,7 @@ int wazo_dao_insert(struct wazo_context *ctx, const struct wazo_service *service
 
         r = context_db(ctx, &db);
         if (r >= 0 && model_tenant_column(service->model))
-                r = tenant_ensure(ctx);
+                r = tenant_ensure(ctx, tenant_of(ctx, object));
         if (r < 0)
                 return r;
         generated.dialect = db_dialect(db);

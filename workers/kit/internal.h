@@ -165,4 +165,5 @@ void stamp_now(char ret[STAMP_SIZE], char separator, bool local);
 /* ----- service.c ----- */
 
 bool in_tree(const struct wazo_context *ctx, const char *tenant);
-int tenant_ensure(struct wazo_context *ctx) _must_check_;
+/* Makes the tenant's row when it is missing: the original has it since wazo-auth's event, or makes it just so. */
+int tenant_ensure(struct wazo_context *ctx, const char *tenant) _must_check_;

@@ -31,9 +31,9 @@ static void add_tenants(struct text *sql, struct values *values, const struct wa
         const struct request *request = ctx->request;
         const char *separator = "";
 
-        if (!model->tenant)
+        if (!model->tenant || !request) /* jobs and events see all tenants */
                 return;
-        if (!tree || !request || request->n_tenants == 0) {
+        if (!tree || request->n_tenants == 0) {
                 text_addf(sql, " AND %s = ?", model->tenant);
                 values_add(values, db_text(wazo_tenant(ctx)));
                 return;

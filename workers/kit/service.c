@@ -20,8 +20,8 @@ bool wazo_in_tree(const struct wazo_context *ctx, const char *tenant) {
         return in_tree(ctx, tenant);
 }
 
-int tenant_ensure(struct wazo_context *ctx) {
-        int r = wazo_execute(ctx, "INSERT INTO tenant (uuid) VALUES (?) ON CONFLICT (uuid) DO NOTHING", "s", wazo_tenant(ctx));
+int tenant_ensure(struct wazo_context *ctx, const char *tenant) {
+        int r = wazo_execute(ctx, "INSERT INTO tenant (uuid) VALUES (?) ON CONFLICT (uuid) DO NOTHING", "s", tenant);
 
         return r < 0 ? r : 0;
 }
@@ -31,7 +31,7 @@ int wazo_tenant_slug(struct wazo_context *ctx, char *ret, size_t size) {
         const char *slug;
         int r;
 
-        r = tenant_ensure(ctx);
+        r = tenant_ensure(ctx, wazo_tenant(ctx));
         if (r >= 0)
                 r = wazo_select_row(ctx, &row, "SELECT slug FROM tenant WHERE uuid = ?", "s", wazo_tenant(ctx));
         if (r < 0)

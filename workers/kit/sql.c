@@ -93,7 +93,7 @@ int sql_run(struct wazo_context *ctx, const char *sql, const struct values *valu
         if (r < 0)
                 return r;
         r = db_run(db, sql, values ? values->items : NULL, values ? values->n : 0, row, userdata, ret_changes);
-        if (r < 0 && r != -ECANCELED && !ctx->failure[0])
+        if (r < 0 && r != -ECANCELED)
                 (void) snprintf(ctx->failure, sizeof(ctx->failure), "%s", db_error(db)[0] ? db_error(db) : strerror(-r));
         return r;
 }

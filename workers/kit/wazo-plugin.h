@@ -188,7 +188,8 @@ struct wazo_model {
         const char *join;   /* after the table: "JOIN context ON context.name = extensions.context" */
         const char *where;  /* always true of a row: "endpoint_sip.template = false" */
         /* SQL of the row's tenant: "context.tenant_uuid". NULL: rows have none and are everybody's. A field named
-         * tenant_uuid is filled from it. When it is a column of the table, a create stores the effective tenant there. */
+         * tenant_uuid is filled from it. When it is a column of the table, a create stores the object's tenant_uuid there, which is
+         * the effective tenant unless a service has set another. */
         const char *tenant;
 
         const struct wazo_column *columns; /* ended by {} */
@@ -246,8 +247,9 @@ int wazo_dao_delete(struct wazo_context *ctx, const struct wazo_service *service
  * SQL by hand, for daos and rules. Placeholders are "?", portable between SQLite and PostgreSQL; @format is json_pack()'s
  * for their values, without brackets: "Is?b" (I json_int_t, i int, s string, s? string or NULL, b int as boolean, f double,
  * n NULL, O json_t); NULL when there are none. Write booleans "= true". Rows are objects of the columns' names; a column
- * declared boolean gives true and false. On an error the text is logged and an errno is returned: -EEXIST where a unique
- * constraint was broken, -EBUSY and -ETIMEDOUT where a lock was not had (answered 503).
+ * declared boolean gives true and false. On an error the text is kept for the log and the 500, and an errno is returned:
+ * -EEXIST where a unique constraint was broken, -EBUSY and -ETIMEDOUT where a lock was not had (answered 503). After an error
+ * nothing but the way out is left: PostgreSQL's transaction takes no further statement.
  */
 int wazo_select(struct wazo_context *ctx, json_t **ret_rows, const char *sql, const char *format, ...) WAZO_MUST_CHECK;
 /* The first row; 1: there is none. */
@@ -574,7 +576,7 @@ struct wazo_setting {
         unsigned flags;      /* WAZO_SECRET */
 };
 
-/* Run every .interval seconds in one instance, in a write transaction of its own. Ended by {}. */
+/* Run every .interval seconds in one instance, in a write transaction of its own that sees all tenants. Ended by {}. */
 struct wazo_job {
         const char *name;
         unsigned interval;
