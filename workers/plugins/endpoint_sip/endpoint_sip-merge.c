@@ -13,8 +13,9 @@ enum {
         AT_ONCE = 500,  /* values in a statement */
 };
 
-/* "SELECT ... IN (%s)" for some values at a time, their rows in one array. @more: another value behind them, or NULL. */
-static int select_in(struct wazo_context *ctx, const char *format, const json_t *values, const char *more, json_t **ret) {
+/* "SELECT ... IN (%s)" for some values at a time, their rows in one array. @more: one more value, the last, or NULL. */
+static int select_in(struct wazo_context *ctx, const char *format, const json_t *values, const char *more,
+                     json_t **ret) {
         _wazo_unref_ json_t *all = json_array();
 
         if (!all)
@@ -68,19 +69,23 @@ static int load_parents(struct wazo_context *ctx, const json_t *uuids, json_t **
                 json_array_foreach(level, i, uuid)
                         if (json_object_set_new(parents, json_string_value(uuid), json_array()) < 0)
                                 return -ENOMEM;
-                r = select_in(ctx, "SELECT child_uuid, parent_uuid FROM endpoint_sip_template WHERE child_uuid IN (%s) ORDER BY child_uuid, priority, parent_uuid",
+                r = select_in(ctx,
+                              "SELECT child_uuid, parent_uuid FROM endpoint_sip_template WHERE child_uuid IN (%s) "
+                              "ORDER BY child_uuid, priority, parent_uuid",
                               level, NULL, &rows);
                 if (r < 0)
                         return r;
                 json_array_foreach(rows, i, row) {
                         const char *parent = wazo_string(row, "parent_uuid");
 
-                        if (json_array_append(json_object_get(parents, wazo_string(row, "child_uuid")), json_object_get(row, "parent_uuid")) < 0)
+                        if (json_array_append(json_object_get(parents, wazo_string(row, "child_uuid")),
+                                              json_object_get(row, "parent_uuid")) < 0)
                                 return -ENOMEM;
                         if (json_object_get(parents, parent))
                                 continue;
                         /* The empty list is filled in the next round, and marks that it was seen. */
-                        if (json_object_set_new(parents, parent, json_array()) < 0 || json_array_append_new(next, json_string(parent)) < 0)
+                        if (json_object_set_new(parents, parent, json_array()) < 0 ||
+                            json_array_append_new(next, json_string(parent)) < 0)
                                 return -ENOMEM;
                 }
                 json_decref(level);
@@ -104,12 +109,14 @@ static int load_options(struct wazo_context *ctx, const json_t *parents, const c
         json_object_foreach((json_t *) parents, uuid, ignored)
                 if (json_array_append_new(uuids, json_string(uuid)) < 0)
                         return -ENOMEM;
-#define OPTIONS_SQL                                                                                                       \
-        "SELECT endpoint_sip_section.endpoint_sip_uuid AS owner, endpoint_sip_section.type, endpoint_sip_section_option.key, " \
-        "endpoint_sip_section_option.value FROM endpoint_sip_section JOIN endpoint_sip_section_option "                   \
-        "ON endpoint_sip_section_option.endpoint_sip_section_uuid = endpoint_sip_section.uuid "                           \
+#define OPTIONS_SQL                                                                                                \
+        "SELECT endpoint_sip_section.endpoint_sip_uuid AS owner, endpoint_sip_section.type, "                      \
+        "endpoint_sip_section_option.key, endpoint_sip_section_option.value "                                      \
+        "FROM endpoint_sip_section JOIN endpoint_sip_section_option "                                              \
+        "ON endpoint_sip_section_option.endpoint_sip_section_uuid = endpoint_sip_section.uuid "                    \
         "WHERE endpoint_sip_section.endpoint_sip_uuid IN (%s)"
-        r = select_in(ctx, option ? OPTIONS_SQL " AND endpoint_sip_section_option.key = ?" : OPTIONS_SQL, uuids, option, &rows);
+        r = select_in(ctx, option ? OPTIONS_SQL " AND endpoint_sip_section_option.key = ?" : OPTIONS_SQL, uuids,
+                      option, &rows);
         if (r < 0)
                 return r;
         json_array_foreach(rows, i, row) {

@@ -33,7 +33,8 @@ static int check_name(struct wazo_context *ctx, const struct wazo_field *field, 
 }
 
 /* No control characters: an option becomes a line of a configuration file, and a line end in it would begin another. */
-static const struct wazo_field option_text = {"text", WAZO_STRING, .length = WAZO_BETWEEN(1, 4092), .pattern = "^[^\001-\037]*$"};
+static const struct wazo_field option_text = {
+        "text", WAZO_STRING, .length = WAZO_BETWEEN(1, 4092), .pattern = "^[^\001-\037]*$"};
 static const struct wazo_field option_pair = {"option", WAZO_LIST, .item = &option_text, .length = WAZO_BETWEEN(2, 2)};
 
 #define SECTION(member, more) {member, WAZO_LIST, more, .length = WAZO_AT_MOST(512), .item = &option_pair, .preset = "[]"}
@@ -94,8 +95,10 @@ static const struct wazo_relation transport = {
 
 static const struct wazo_field endpoint_fields[] = {
         COMMON_FIELDS("endpoint_sip", "/endpoints/sip/"),
-        {"trunk", WAZO_OBJECT, WAZO_READ_ONLY, .fields = USER_FIELDS("trunks", "/trunks/"), .relation = USER_RELATION("trunkfeatures")},
-        {"line", WAZO_OBJECT, WAZO_READ_ONLY, .fields = USER_FIELDS("lines", "/lines/"), .relation = USER_RELATION("linefeatures")},
+        {"trunk", WAZO_OBJECT, WAZO_READ_ONLY, .fields = USER_FIELDS("trunks", "/trunks/"),
+         .relation = USER_RELATION("trunkfeatures")},
+        {"line", WAZO_OBJECT, WAZO_READ_ONLY, .fields = USER_FIELDS("lines", "/lines/"),
+         .relation = USER_RELATION("linefeatures")},
         {},
 };
 
@@ -108,7 +111,8 @@ static const struct wazo_column columns[] = {
         {"name", WAZO_SEARCH},
         {"asterisk_id", WAZO_SEARCH},
         {"label", WAZO_SEARCH},
-        {"template", WAZO_SEARCH, .expression = "CASE WHEN endpoint_sip.template = true THEN 'true' ELSE 'false' END", .type = WAZO_STRING},
+        {"template", WAZO_SEARCH, .type = WAZO_STRING,
+         .expression = "CASE WHEN endpoint_sip.template = true THEN 'true' ELSE 'false' END"},
         {"uuid", WAZO_SPLIT | WAZO_NO_SORT},
         {},
 };
@@ -125,8 +129,8 @@ static const struct wazo_model template_model = MODEL("SIPEndpointTemplate", tem
 /* ----- validator ----- */
 
 /* Names are sections of one file: those of endpoints, templates and transports, whoever's they are. */
-static int check_name_free(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint, const json_t *before,
-                           const void *data) {
+static int check_name_free(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint,
+                           const json_t *before, const void *data) {
         const char *name = wazo_string(endpoint, "name"), *holder;
         _wazo_unref_ json_t *row = NULL;
         int r;
@@ -156,11 +160,12 @@ static int refuse_option(struct wazo_context *ctx, const struct pjsip_section *s
         known[0] = 0;
         for (const char *const *name = section->options; *name; name++)
                 at += (size_t) snprintf(known + at, size - at, "%s%s", at > 0 ? ", " : "", *name);
-        return wazo_error_input(ctx, NULL, "'%s: invalid variable (%s)' must be one of (%s)", section->member, option, known);
+        return wazo_error_input(ctx, NULL, "'%s: invalid variable (%s)' must be one of (%s)", section->member, option,
+                                known);
 }
 
-static int check_options(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint, const json_t *before,
-                         const void *data) {
+static int check_options(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint,
+                         const json_t *before, const void *data) {
         for (size_t i = 0; i < PJSIP_SECTIONS; i++) {
                 const struct pjsip_section *section = &pjsip_sections[i];
                 const json_t *pair;
@@ -214,15 +219,18 @@ static int check_template(struct wazo_context *ctx, const json_t *endpoint, cons
                 return r;
         /* What the caller may see is not enough: a tenant's endpoints use the tenant's own templates. */
         if (r > 0 || wazo_differs(found, endpoint, "tenant_uuid"))
-                return wazo_error_input(ctx, json_pack("{s:o}", "templates", wazo_uuid(uuid)), "field 'templates': endpoint_sip was not found");
+                return wazo_error_input(ctx, json_pack("{s:o}", "templates", wazo_uuid(uuid)),
+                                        "field 'templates': endpoint_sip was not found");
         r = inherits(ctx, uuid, own, seen);
         if (r <= 0)
                 return r;
-        return wazo_error_resource(ctx, NULL, "Operation not permitted. SIPEndpointTemplate(%s) already include this template", uuid);
+        return wazo_error_resource(ctx, NULL,
+                                   "Operation not permitted. SIPEndpointTemplate(%s) already include this template",
+                                   uuid);
 }
 
-static int check_templates(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint, const json_t *before,
-                           const void *data) {
+static int check_templates(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint,
+                           const json_t *before, const void *data) {
         const json_t *templates = json_object_get(endpoint, "templates"), *template;
         size_t i;
         int r;
@@ -232,8 +240,9 @@ static int check_templates(struct wazo_context *ctx, const struct wazo_service *
         json_array_foreach(templates, i, template) {
                 for (size_t j = 0; j < i; j++)
                         if (!wazo_differs(template, json_array_get(templates, j), "uuid"))
-                                return wazo_error_resource(ctx, NULL,
-                                                           "Operation not permitted. Cannot use same template more than once");
+                                return wazo_error_resource(
+                                        ctx, NULL,
+                                        "Operation not permitted. Cannot use same template more than once");
                 r = check_template(ctx, endpoint, wazo_string(template, "uuid"));
                 if (r < 0)
                         return r;
@@ -241,8 +250,8 @@ static int check_templates(struct wazo_context *ctx, const struct wazo_service *
         return 0;
 }
 
-static int check_transport(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint, const json_t *before,
-                           const void *data) {
+static int check_transport(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint,
+                           const json_t *before, const void *data) {
         const char *uuid = wazo_string(endpoint, "transport_uuid");
         _wazo_unref_ json_t *row = NULL;
         int r;
@@ -252,7 +261,8 @@ static int check_transport(struct wazo_context *ctx, const struct wazo_service *
         r = wazo_select_row(ctx, &row, "SELECT uuid FROM pjsip_transport WHERE uuid = ?", "s", uuid);
         if (r <= 0)
                 return r;
-        return wazo_error_input(ctx, json_pack("{s:o}", "uuid", wazo_uuid(uuid)), "field 'transport': SIPTransport was not found");
+        return wazo_error_input(ctx, json_pack("{s:o}", "uuid", wazo_uuid(uuid)),
+                                "field 'transport': SIPTransport was not found");
 }
 
 static const struct wazo_rule save_rules[] = {{check_name_free}, {check_options}, {check_templates}, {check_transport}, {}};
@@ -307,7 +317,8 @@ static int load_sections(struct wazo_context *ctx, const struct wazo_service *se
         return r;
 }
 
-static int insert_section(struct wazo_context *ctx, const char *endpoint_uuid, const struct pjsip_section *section, const json_t *options) {
+static int insert_section(struct wazo_context *ctx, const char *endpoint_uuid, const struct pjsip_section *section,
+                          const json_t *options) {
         char section_uuid[WAZO_UUID_SIZE], uuid[WAZO_UUID_SIZE];
         const json_t *pair;
         size_t i;
@@ -316,20 +327,23 @@ static int insert_section(struct wazo_context *ctx, const char *endpoint_uuid, c
         if (json_array_size(options) == 0)
                 return 0;
         wazo_uuid_make(section_uuid);
-        r = wazo_execute(ctx, "INSERT INTO endpoint_sip_section (uuid, type, endpoint_sip_uuid) VALUES (?, ?, ?)", "sss", section_uuid,
-                         section->type, endpoint_uuid);
+        r = wazo_execute(ctx, "INSERT INTO endpoint_sip_section (uuid, type, endpoint_sip_uuid) VALUES (?, ?, ?)",
+                         "sss", section_uuid, section->type, endpoint_uuid);
         json_array_foreach(options, i, pair) {
                 if (r < 0)
                         return r;
                 wazo_uuid_make(uuid);
-                r = wazo_execute(ctx, "INSERT INTO endpoint_sip_section_option (uuid, key, value, endpoint_sip_section_uuid) VALUES (?, ?, ?, ?)",
-                                 "sOOs", uuid, json_array_get(pair, 0), json_array_get(pair, 1), section_uuid);
+                r = wazo_execute(
+                        ctx,
+                        "INSERT INTO endpoint_sip_section_option (uuid, key, value, endpoint_sip_section_uuid) VALUES (?, ?, ?, ?)",
+                        "sOOs", uuid, json_array_get(pair, 0), json_array_get(pair, 1), section_uuid);
         }
         return r < 0 ? r : 0;
 }
 
 /* Follows an insert and an update: a section that changed is replaced whole. */
-static int store_sections(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before, json_t *endpoint) {
+static int store_sections(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before,
+                          json_t *endpoint) {
         const char *uuid = wazo_string(endpoint, "uuid");
         int r = 0;
 
@@ -339,8 +353,9 @@ static int store_sections(struct wazo_context *ctx, const struct wazo_service *s
                 if (before && !wazo_differs(endpoint, before, section->member))
                         continue;
                 if (before)
-                        r = wazo_execute(ctx, "DELETE FROM endpoint_sip_section WHERE endpoint_sip_uuid = ? AND type = ?", "ss", uuid,
-                                         section->type);
+                        r = wazo_execute(ctx,
+                                         "DELETE FROM endpoint_sip_section WHERE endpoint_sip_uuid = ? AND type = ?",
+                                         "ss", uuid, section->type);
                 if (r >= 0)
                         r = insert_section(ctx, uuid, section, json_object_get(endpoint, section->member));
         }
@@ -353,7 +368,8 @@ static int store_sections(struct wazo_context *ctx, const struct wazo_service *s
 static int forget_name(struct wazo_context *ctx, const struct wazo_service *service, const json_t *endpoint) {
         int r;
 
-        r = wazo_execute(ctx, "UPDATE linefeatures SET name = NULL WHERE endpoint_sip_uuid = ?", "s", wazo_string(endpoint, "uuid"));
+        r = wazo_execute(ctx, "UPDATE linefeatures SET name = NULL WHERE endpoint_sip_uuid = ?", "s",
+                         wazo_string(endpoint, "uuid"));
         return r < 0 ? r : 0;
 }
 
@@ -372,7 +388,8 @@ json_t *endpoint_sip_pick(const json_t *options, const char *name) {
         size_t i;
 
         json_array_foreach(options, i, pair)
-                if (streq(strempty(json_string_value(json_array_get(pair, 0))), name) && json_array_append(picked, pair) < 0) {
+                if (streq(strempty(json_string_value(json_array_get(pair, 0))), name) &&
+                    json_array_append(picked, pair) < 0) {
                         json_decref(picked);
                         return NULL;
                 }
@@ -388,10 +405,12 @@ static json_t *user_id(const json_t *endpoint, const char *member) {
 static int fill_event(struct wazo_context *ctx, const json_t *endpoint, json_t *data) {
         int r;
 
-        r = wazo_set(data, "auth_section_options", endpoint_sip_pick(json_object_get(endpoint, "auth_section_options"), "username"));
+        r = wazo_set(data, "auth_section_options",
+                     endpoint_sip_pick(json_object_get(endpoint, "auth_section_options"), "username"));
         if (r >= 0)
                 r = wazo_set(data, "registration_section_options",
-                             endpoint_sip_pick(json_object_get(endpoint, "registration_section_options"), "client_uri"));
+                             endpoint_sip_pick(json_object_get(endpoint, "registration_section_options"),
+                                               "client_uri"));
         if (r >= 0)
                 r = wazo_set(data, "trunk", user_id(endpoint, "trunk"));
         if (r >= 0)
@@ -400,7 +419,8 @@ static int fill_event(struct wazo_context *ctx, const json_t *endpoint, json_t *
 }
 
 #define EVENT(verb) \
-        {.name = "sip_endpoint_" verb, .routing_key = "config.sip_endpoint." verb, .data = "uuid tenant_uuid name label", .fill = fill_event}
+        {.name = "sip_endpoint_" verb, .routing_key = "config.sip_endpoint." verb, .data = "uuid tenant_uuid name label", \
+         .fill = fill_event}
 #define TEMPLATE_EVENT(verb) \
         {.name = "sip_endpoint_template_" verb, .routing_key = "config.sip_endpoint_template." verb, .data = ""}
 #define RELOAD "module reload res_pjsip.so,dialplan reload"
@@ -424,7 +444,8 @@ static const struct wazo_notifier template_notifier = {
 /* ----- service ----- */
 
 /* A name when none is given, the transport's key, and on which side of the table the row is. */
-static int complete(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint, const json_t *before) {
+static int complete(struct wazo_context *ctx, const struct wazo_service *service, json_t *endpoint,
+                    const json_t *before) {
         const char *transport_uuid = json_string_value(wazo_member(endpoint, "transport.uuid"));
         char name[9];
         int r;

@@ -20,7 +20,8 @@ static json_t *pairs(json_t *options) {
 }
 
 /* ?view=merged: with what is inherited from templates. */
-static int view(struct wazo_context *ctx, const struct wazo_resource *resource, const char *name, const json_t *objects, json_t **outputs) {
+static int view(struct wazo_context *ctx, const struct wazo_resource *resource, const char *name,
+                const json_t *objects, json_t **outputs) {
         _wazo_unref_ json_t *uuids = json_array(), *merged = NULL;
         const json_t *endpoint;
         json_t *output;
@@ -37,7 +38,8 @@ static int view(struct wazo_context *ctx, const struct wazo_resource *resource, 
                 const json_t *sections = json_object_get(merged, wazo_string(output, "uuid"));
 
                 for (size_t j = 0; j < PJSIP_SECTIONS && r >= 0; j++)
-                        r = wazo_set(output, pjsip_sections[j].member, pairs(json_object_get(sections, pjsip_sections[j].member)));
+                        r = wazo_set(output, pjsip_sections[j].member,
+                                     pairs(json_object_get(sections, pjsip_sections[j].member)));
                 if (r < 0)
                         return r;
         }

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* One kind of section of an endpoint, by its member: "outbound_auth_section_options" is of type outbound_auth and takes
- * the options of auth. */
+/* One kind of section of an endpoint, by its member: "outbound_auth_section_options" is of type outbound_auth and
+ * takes the options of auth. */
 struct pjsip_section {
         const char *type, *member;
         const char *const *options; /* in alphabetical order; ended by NULL */

@@ -53,7 +53,8 @@ static const struct wazo_field fields[] = {
         {"parking_lot", WAZO_OBJECT, WAZO_READ_ONLY, .fields = parking_lot_fields,
          .relation = DESTINATION("parking", "parking_lot.id, parking_lot.name", BY_ID("parking_lot"))},
         {"group", WAZO_OBJECT, WAZO_READ_ONLY, .fields = group_fields,
-         .relation = DESTINATION("group", "groupfeatures.uuid, groupfeatures.id, groupfeatures.name", BY_ID("groupfeatures"))},
+         .relation = DESTINATION("group", "groupfeatures.uuid, groupfeatures.id, groupfeatures.name",
+                                 BY_ID("groupfeatures"))},
         {"incall", WAZO_OBJECT, WAZO_READ_ONLY, .fields = incall_fields,
          .relation = DESTINATION("incall", "incall.id", BY_ID("incall"))},
         {"lines", WAZO_LIST, WAZO_READ_ONLY, .fields = line_fields, .relation = &lines},
@@ -113,8 +114,8 @@ static int own_context(struct wazo_context *ctx, const json_t *extension, json_t
         return r > 0 ? -ENOENT : r;
 }
 
-static int check_exten(struct wazo_context *ctx, const struct wazo_service *service, json_t *extension, const json_t *before,
-                       const void *data) {
+static int check_exten(struct wazo_context *ctx, const struct wazo_service *service, json_t *extension,
+                       const json_t *before, const void *data) {
         _wazo_unref_ json_t *context = NULL;
         int r;
 
@@ -148,13 +149,15 @@ static int check_parking_slots(struct wazo_context *ctx, const struct wazo_servi
         if (exten[0] == 0 || exten[strspn(exten, "0123456789")] != 0)
                 return 0;
         r = wazo_select(ctx, &lots,
-                        "SELECT parking_lot.id, parking_lot.slots_start, parking_lot.slots_end FROM extensions "
-                        "JOIN " BY_ID("parking_lot") " WHERE extensions.type = 'parking' AND extensions.context = ? ORDER BY parking_lot.id",
+                        "SELECT parking_lot.id, parking_lot.slots_start, parking_lot.slots_end FROM extensions JOIN "
+                        BY_ID("parking_lot")
+                        " WHERE extensions.type = 'parking' AND extensions.context = ? ORDER BY parking_lot.id",
                         "s", wazo_string(extension, "context"));
         if (r < 0)
                 return r;
         json_array_foreach(lots, i, lot)
-                if (compare_numbers(exten, wazo_string(lot, "slots_start")) >= 0 && compare_numbers(exten, wazo_string(lot, "slots_end")) <= 0)
+                if (compare_numbers(exten, wazo_string(lot, "slots_start")) >= 0 &&
+                    compare_numbers(exten, wazo_string(lot, "slots_end")) <= 0)
                         return wazo_error_resource(ctx, json_incref((json_t *) lot), "ParkingLot already exists");
         return 0;
 }
@@ -178,8 +181,8 @@ static bool is_used(const json_t *extension, const struct use *use) {
         return json_is_array(member) ? json_array_size(member) > 0 : json_is_object(member);
 }
 
-static int check_new_context(struct wazo_context *ctx, const struct wazo_service *service, json_t *extension, const json_t *before,
-                             const void *data) {
+static int check_new_context(struct wazo_context *ctx, const struct wazo_service *service, json_t *extension,
+                             const json_t *before, const void *data) {
         _wazo_unref_ json_t *context = NULL;
         int r;
 
@@ -194,13 +197,15 @@ static int check_new_context(struct wazo_context *ctx, const struct wazo_service
                 return r;
         if (!wazo_differs(before, context, "tenant_uuid"))
                 return 0;
-        return wazo_error_resource(ctx, json_pack("{s:O,s:O}", "current_tenant_uuid", json_object_get(before, "tenant_uuid"),
-                                                  "context_tenant_uuid", json_object_get(context, "tenant_uuid")),
+        return wazo_error_resource(ctx,
+                                   json_pack("{s:O,s:O}", "current_tenant_uuid",
+                                             json_object_get(before, "tenant_uuid"), "context_tenant_uuid",
+                                             json_object_get(context, "tenant_uuid")),
                                    "different tenants");
 }
 
-static int check_unused(struct wazo_context *ctx, const struct wazo_service *service, json_t *extension, const json_t *before,
-                        const void *data) {
+static int check_unused(struct wazo_context *ctx, const struct wazo_service *service, json_t *extension,
+                        const json_t *before, const void *data) {
         _wazo_unref_ json_t *ids = json_array();
         const json_t *line, *id = json_object_get(extension, "id");
         const char *kind = strempty(wazo_string(extension, "destination"));
@@ -237,7 +242,8 @@ static const struct wazo_validator validator = {.create = create_rules, .edit = 
 
 /* ----- dao ----- */
 
-static int refresh_lines(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before, json_t *extension) {
+static int refresh_lines(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before,
+                         json_t *extension) {
         return line_refresh_extension(ctx, wazo_integer(extension, "id"));
 }
 
@@ -252,7 +258,8 @@ static const struct wazo_notifier notifier = {
         .edited = EVENT("edited"),
         .deleted = EVENT("deleted"),
         .reload_created = "dialplan reload",
-        .reload_edited = "dialplan reload,module reload res_pjsip.so,module reload chan_sccp.so,module reload app_queue.so",
+        .reload_edited =
+                "dialplan reload,module reload res_pjsip.so,module reload chan_sccp.so,module reload app_queue.so",
         .reload_deleted = "dialplan reload",
         .reload_changed_only = true,
 };
@@ -291,7 +298,8 @@ int extension_check_kind(struct wazo_context *ctx, const json_t *extension, cons
 
         if (streq(own, kind))
                 return 0;
-        return wazo_error_resource(ctx, json_pack("{s:O,s:O}", "id", json_object_get(extension, "id"), "associated_id",
-                                                  json_object_get(extension, "destination_id")),
+        return wazo_error_resource(ctx,
+                                   json_pack("{s:O,s:O}", "id", json_object_get(extension, "id"), "associated_id",
+                                             json_object_get(extension, "destination_id")),
                                    "Extension is associated with a %s", own);
 }

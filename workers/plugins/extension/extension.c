@@ -2,8 +2,8 @@
 /* Plugin extension: the numbers that can be dialled in a context. */
 #include "workers/plugins/extension/extension-service.h"
 
-static int commented(struct wazo_context *ctx, const struct wazo_resource *resource, enum wazo_operation operation, json_t *object,
-                     json_t *messages) {
+static int commented(struct wazo_context *ctx, const struct wazo_resource *resource, enum wazo_operation operation,
+                     json_t *object, json_t *messages) {
         extension_apply_commented(object);
         return 0;
 }

@@ -39,37 +39,46 @@ static int set_endpoint_option(struct wazo_context *ctx, const char *sip_uuid, c
         char section_uuid[WAZO_UUID_SIZE], option_uuid[WAZO_UUID_SIZE];
         int r;
 
-        r = wazo_select_row(ctx, &section, "SELECT uuid FROM endpoint_sip_section WHERE endpoint_sip_uuid = ? AND type = 'endpoint'",
+        r = wazo_select_row(ctx, &section,
+                            "SELECT uuid FROM endpoint_sip_section WHERE endpoint_sip_uuid = ? AND type = 'endpoint'",
                             "s", sip_uuid);
         if (r < 0)
                 return r;
         if (r == 0) {
                 (void) strcopy(section_uuid, sizeof(section_uuid), strempty(wazo_string(section, "uuid")));
-                r = wazo_execute(ctx, "UPDATE endpoint_sip_section_option SET value = ? WHERE endpoint_sip_section_uuid = ? AND key = ?",
-                                 "sss", value, section_uuid, key);
+                r = wazo_execute(
+                        ctx,
+                        "UPDATE endpoint_sip_section_option SET value = ? WHERE endpoint_sip_section_uuid = ? AND key = ?",
+                        "sss", value, section_uuid, key);
                 if (r != 0)
                         return r < 0 ? r : 0;
         } else {
                 wazo_uuid_make(section_uuid);
-                r = wazo_execute(ctx, "INSERT INTO endpoint_sip_section (uuid, type, endpoint_sip_uuid) VALUES (?, 'endpoint', ?)",
-                                 "ss", section_uuid, sip_uuid);
+                r = wazo_execute(
+                        ctx,
+                        "INSERT INTO endpoint_sip_section (uuid, type, endpoint_sip_uuid) VALUES (?, 'endpoint', ?)",
+                        "ss", section_uuid, sip_uuid);
                 if (r < 0)
                         return r;
         }
         wazo_uuid_make(option_uuid);
-        r = wazo_execute(ctx, "INSERT INTO endpoint_sip_section_option (uuid, key, value, endpoint_sip_section_uuid) VALUES (?, ?, ?, ?)",
-                         "ssss", option_uuid, key, value, section_uuid);
+        r = wazo_execute(
+                ctx,
+                "INSERT INTO endpoint_sip_section_option (uuid, key, value, endpoint_sip_section_uuid) VALUES (?, ?, ?, ?)",
+                "ssss", option_uuid, key, value, section_uuid);
         return r < 0 ? r : 0;
 }
 
-static int store_caller_id(struct wazo_context *ctx, const json_t *state, const char *name, size_t name_length, const char *number) {
+static int store_caller_id(struct wazo_context *ctx, const json_t *state, const char *name, size_t name_length,
+                           const char *number) {
         _cleanup_free_ char *text = NULL;
         const char *sip_uuid = wazo_string(state, "endpoint_sip_uuid");
         int64_t sccp_id = wazo_integer(state, "endpoint_sccp_id");
         int r;
 
         if (sip_uuid) {
-                if (asprintf(&text, number ? "\"%.*s\" <%s>" : "\"%.*s\"", (int) name_length, name, strempty(number)) < 0) {
+                if (asprintf(&text, number ? "\"%.*s\" <%s>" : "\"%.*s\"", (int) name_length, name,
+                             strempty(number)) < 0) {
                         text = NULL;
                         return -ENOMEM;
                 }
@@ -80,8 +89,8 @@ static int store_caller_id(struct wazo_context *ctx, const json_t *state, const 
         text = strndup(name, name_length);
         if (!text)
                 return -ENOMEM;
-        r = wazo_execute(ctx, "UPDATE sccpline SET cid_name = ?, cid_num = COALESCE(?, cid_num) WHERE id = ?", "ss?I", text, number,
-                         (json_int_t) sccp_id);
+        r = wazo_execute(ctx, "UPDATE sccpline SET cid_name = ?, cid_num = COALESCE(?, cid_num) WHERE id = ?", "ss?I",
+                         text, number, (json_int_t) sccp_id);
         return r < 0 ? r : 0;
 }
 
@@ -116,7 +125,8 @@ int line_store_caller_id(struct wazo_context *ctx, const json_t *line, const cha
 
 /* ----- queues and groups ----- */
 
-/* How a queue rings a line: "PJSIP/x7k2", and for a member that rings the number "Local/1001@context"; NULL: it cannot. */
+/* How a queue rings a line: "PJSIP/x7k2", and for a member that rings the number "Local/1001@context"; NULL: it
+ * cannot. */
 static int interfaces(const json_t *state, char **ret_direct, char **ret_local) {
         const char *name = wazo_string(state, "endpoint_name"), *exten = wazo_string(state, "exten");
         char *direct = NULL, *local = NULL;
@@ -167,8 +177,10 @@ int line_leave_queues(struct wazo_context *ctx, int64_t line_id, int64_t user_id
         if (r < 0)
                 return r;
         /* A NULL equals nothing. */
-        r = wazo_execute(ctx, "DELETE FROM queuemember WHERE usertype = 'user' AND userid = ? AND (interface = ? OR interface = ?)",
-                         "Is?s?", (json_int_t) user_id, direct, local);
+        r = wazo_execute(
+                ctx,
+                "DELETE FROM queuemember WHERE usertype = 'user' AND userid = ? AND (interface = ? OR interface = ?)",
+                "Is?s?", (json_int_t) user_id, direct, local);
         return r < 0 ? r : 0;
 }
 
@@ -182,15 +194,18 @@ static int refresh_names(struct wazo_context *ctx, const json_t *state) {
         int r;
 
         /* A custom endpoint's interface may read like the name of another line, and names are unique. */
-        r = name ? wazo_select_row(ctx, &taken, "SELECT id FROM linefeatures WHERE name = ? AND id <> ?", "sI", name, id) : 1;
+        r = name ? wazo_select_row(ctx, &taken, "SELECT id FROM linefeatures WHERE name = ? AND id <> ?", "sI", name,
+                                   id)
+                 : 1;
         if (r < 0)
                 return r;
         if (r == 0)
                 return wazo_error_resource(ctx, json_pack("{s:s}", "name", name), "Line already exists");
-        r = wazo_execute(ctx, "UPDATE linefeatures SET name = ?, number = ?, context = ? WHERE id = ?", "s?s?sI", name, exten,
-                         strempty(context), id);
+        r = wazo_execute(ctx, "UPDATE linefeatures SET name = ?, number = ?, context = ? WHERE id = ?", "s?s?sI",
+                         name, exten, strempty(context), id);
         if (r >= 0)
-                r = wazo_execute(ctx, TYPEVAL_SQL "IN (SELECT extension_id FROM line_extension WHERE line_id = ?)", "I", id);
+                r = wazo_execute(ctx, TYPEVAL_SQL "IN (SELECT extension_id FROM line_extension WHERE line_id = ?)",
+                                 "I", id);
         if (r >= 0 && wazo_integer(state, "endpoint_sccp_id") != 0)
                 r = wazo_execute(ctx, "UPDATE sccpline SET context = ? WHERE id = ?", "sI", strempty(context),
                                  (json_int_t) wazo_integer(state, "endpoint_sccp_id"));
@@ -244,8 +259,9 @@ int line_refresh_user(struct wazo_context *ctx, int64_t user_id) {
         json_t *rows;
         int r;
 
-        r = wazo_select(ctx, &rows, "SELECT line_id AS id FROM user_line WHERE user_id = ? AND main_user = true ORDER BY line_id", "I",
-                        (json_int_t) user_id);
+        r = wazo_select(ctx, &rows,
+                        "SELECT line_id AS id FROM user_line WHERE user_id = ? AND main_user = true ORDER BY line_id",
+                        "I", (json_int_t) user_id);
         return r < 0 ? r : refresh_all(ctx, rows, true);
 }
 
@@ -253,7 +269,8 @@ int line_refresh_extension(struct wazo_context *ctx, int64_t extension_id) {
         json_t *rows;
         int r;
 
-        r = wazo_select(ctx, &rows, "SELECT line_id AS id FROM line_extension WHERE extension_id = ? ORDER BY line_id", "I",
+        r = wazo_select(ctx, &rows,
+                        "SELECT line_id AS id FROM line_extension WHERE extension_id = ? ORDER BY line_id", "I",
                         (json_int_t) extension_id);
         return r < 0 ? r : refresh_all(ctx, rows, true);
 }

@@ -54,11 +54,16 @@ static const struct wazo_relation custom = {
 };
 
 static const struct wazo_field extension_fields[] = {
-        {"id", WAZO_INTEGER}, {"exten", WAZO_STRING}, {"context", WAZO_STRING}, LINKS("extensions", "/extensions/", "id"), {}};
+        {"id", WAZO_INTEGER},
+        {"exten", WAZO_STRING},
+        {"context", WAZO_STRING},
+        LINKS("extensions", "/extensions/", "id"),
+        {},
+};
 
 static const struct wazo_relation extensions = {
-        .sql = "SELECT line_extension.line_id AS _owner, extensions.id, extensions.exten, extensions.context FROM line_extension "
-               "JOIN extensions ON extensions.id = line_extension.extension_id "
+        .sql = "SELECT line_extension.line_id AS _owner, extensions.id, extensions.exten, extensions.context "
+               "FROM line_extension JOIN extensions ON extensions.id = line_extension.extension_id "
                "WHERE line_extension.line_id IN (%s) ORDER BY line_extension.main_extension DESC, extensions.id",
 };
 
@@ -72,8 +77,8 @@ static const struct wazo_field user_fields[] = {
 };
 
 static const struct wazo_relation users = {
-        .sql = "SELECT user_line.line_id AS _owner, userfeatures.id, userfeatures.uuid, userfeatures.firstname, userfeatures.lastname "
-               "FROM user_line JOIN userfeatures ON userfeatures.id = user_line.user_id "
+        .sql = "SELECT user_line.line_id AS _owner, userfeatures.id, userfeatures.uuid, userfeatures.firstname, "
+               "userfeatures.lastname FROM user_line JOIN userfeatures ON userfeatures.id = user_line.user_id "
                "WHERE user_line.line_id IN (%s) ORDER BY user_line.main_user DESC, userfeatures.id",
 };
 
@@ -84,7 +89,8 @@ static const struct wazo_relation users = {
 
 /* Six digits, though the column is a number. */
 #define CODE                                                                                                       \
-        "SUBSTR('000000' || CAST(linefeatures.provisioningid AS TEXT), LENGTH(CAST(linefeatures.provisioningid AS TEXT)) + 1)"
+        "SUBSTR('000000' || CAST(linefeatures.provisioningid AS TEXT), "                                           \
+        "LENGTH(CAST(linefeatures.provisioningid AS TEXT)) + 1)"
 
 /* The two halves of the SIP option callerid, "<name>" <number>, by functions that both databases have. */
 #define CALLER_ID                                                                                                  \
@@ -103,7 +109,8 @@ static const struct wazo_relation users = {
         "(SELECT NULLIF(sccpline.cid_num, '') FROM sccpline WHERE sccpline.id = linefeatures.endpoint_sccp_id))"
 
 #define EXTEN                                                                                                      \
-        "(SELECT extensions.exten FROM line_extension JOIN extensions ON extensions.id = line_extension.extension_id " \
+        "(SELECT extensions.exten FROM line_extension "                                                            \
+        "JOIN extensions ON extensions.id = line_extension.extension_id "                                          \
         "WHERE line_extension.line_id = linefeatures.id ORDER BY line_extension.main_extension DESC LIMIT 1)"
 
 static const struct wazo_field fields[] = {
@@ -115,12 +122,13 @@ static const struct wazo_field fields[] = {
         {"device_slot", WAZO_INTEGER, WAZO_READ_ONLY, .expression = "linefeatures.num"},
         {"provisioning_extension", WAZO_STRING, WAZO_READ_ONLY, .expression = CODE},
         {"context", WAZO_STRING, WAZO_REQUIRED, .column = "context", .doc = "The name of its context"},
-        {"provisioning_code", WAZO_STRING, WAZO_NULL_ON_CREATE, .length = WAZO_EXACTLY(6), .check = wazo_check_digits, .expression = CODE,
-         .doc = "Six digits, to be dialled on a phone that becomes this line's; random when absent"},
+        {"provisioning_code", WAZO_STRING, WAZO_NULL_ON_CREATE, .length = WAZO_EXACTLY(6), .check = wazo_check_digits,
+         .expression = CODE, .doc = "Six digits, to be dialled on a phone that becomes this line's; random when absent"},
         {"position", WAZO_INTEGER, WAZO_NULL_ON_CREATE, .range = WAZO_AT_LEAST(1), .preset = "1", .column = "num"},
         {"caller_id_name", WAZO_STRING, WAZO_NULLABLE, .pattern = "^[^\001-\037]*$", .expression = CALLER_ID_NAME},
         {"caller_id_num", WAZO_STRING, WAZO_NULLABLE, .check = wazo_check_digits, .expression = CALLER_ID_NUMBER},
-        {"registrar", WAZO_STRING, WAZO_NULL_ON_CREATE, .length = WAZO_AT_MOST(128), .preset = "\"default\"", .column = "configregistrar"},
+        {"registrar", WAZO_STRING, WAZO_NULL_ON_CREATE, .length = WAZO_AT_MOST(128), .preset = "\"default\"",
+         .column = "configregistrar"},
         {"is_webrtc", WAZO_BOOLEAN, WAZO_READ_ONLY},
         LINKS("lines", "/lines/", "id"),
         {"application", WAZO_OBJECT, WAZO_READ_ONLY, .fields = application_fields, .relation = &application},
@@ -166,16 +174,20 @@ static const struct wazo_model model = {
 
 /* ----- validator ----- */
 
-static int check_code(struct wazo_context *ctx, const struct wazo_service *service, json_t *line, const json_t *before, const void *data) {
+static int check_code(struct wazo_context *ctx, const struct wazo_service *service, json_t *line,
+                      const json_t *before, const void *data) {
         _wazo_unref_ json_t *other = NULL;
         int r;
 
         if (before && !wazo_differs(line, before, "provisioning_number"))
                 return 0;
-        r = wazo_select_row(ctx, &other, "SELECT id FROM linefeatures WHERE provisioningid = ?", "O", json_object_get(line, "provisioning_number"));
+        r = wazo_select_row(ctx, &other, "SELECT id FROM linefeatures WHERE provisioningid = ?", "O",
+                            json_object_get(line, "provisioning_number"));
         if (r != 0)
                 return r < 0 ? r : 0;
-        return wazo_error_resource(ctx, json_pack("{s:O}", "provisioning_code", json_object_get(line, "provisioning_code")),
+        return wazo_error_resource(ctx,
+                                   json_pack("{s:O}", "provisioning_code",
+                                             json_object_get(line, "provisioning_code")),
                                    "Line already exists");
 }
 
@@ -213,7 +225,8 @@ static int ask_provd(struct wazo_context *ctx, const char *registrar) {
 }
 
 /* "default" is there wherever provd is; any other is asked for, when it is new. */
-static int check_registrar(struct wazo_context *ctx, const struct wazo_service *service, json_t *line, const json_t *before, const void *data) {
+static int check_registrar(struct wazo_context *ctx, const struct wazo_service *service, json_t *line,
+                           const json_t *before, const void *data) {
         const char *registrar = wazo_string(line, "registrar");
         int r;
 
@@ -222,10 +235,12 @@ static int check_registrar(struct wazo_context *ctx, const struct wazo_service *
         r = ask_provd(ctx, registrar);
         if (r != 1 && r != -ENOTCONN)
                 return r;
-        return wazo_error_input(ctx, json_pack("{s:s}", "registrar", registrar), "field 'registrar': Registrar was not found");
+        return wazo_error_input(ctx, json_pack("{s:s}", "registrar", registrar),
+                                "field 'registrar': Registrar was not found");
 }
 
-static int check_caller_id(struct wazo_context *ctx, const struct wazo_service *service, json_t *line, const json_t *before, const void *data) {
+static int check_caller_id(struct wazo_context *ctx, const struct wazo_service *service, json_t *line,
+                           const json_t *before, const void *data) {
         static const char *const members[] = {"caller_id_name", "caller_id_num"};
         const char *protocol = wazo_string(line, "protocol");
 
@@ -262,14 +277,16 @@ static int load_endpoints(struct wazo_context *ctx, const struct wazo_service *s
                        "WHERE endpoint_sip_section.type = 'auth' AND endpoint_sip_section_option.key = 'username' "
                        "AND endpoint_sip_section.endpoint_sip_uuid IN (%s)",
         };
-        static const struct wazo_field wanted[] = {{"usernames", WAZO_LIST, .fields = username_fields, .relation = &usernames}, {}};
+        static const struct wazo_field wanted[] = {
+                {"usernames", WAZO_LIST, .fields = username_fields, .relation = &usernames}, {}};
         _wazo_unref_ json_t *uuids = json_array(), *merged = NULL;
         json_t *line, *username;
         size_t i, j;
         int r;
 
         json_array_foreach(lines, i, line)
-                if (wazo_string(line, "endpoint_sip_uuid") && json_array_append(uuids, json_object_get(line, "endpoint_sip_uuid")) < 0)
+                if (wazo_string(line, "endpoint_sip_uuid") &&
+                    json_array_append(uuids, json_object_get(line, "endpoint_sip_uuid")) < 0)
                         return -ENOMEM;
         r = endpoint_sip_merge(ctx, uuids, "webrtc", &merged);
         if (r >= 0)
@@ -280,10 +297,13 @@ static int load_endpoints(struct wazo_context *ctx, const struct wazo_service *s
                 json_t *endpoint = json_object_get(line, "endpoint_sip"), *options = json_array();
 
                 if (r >= 0)
-                        r = wazo_set(line, "is_webrtc", json_boolean(streq(strempty(json_string_value(
-                                                                wazo_member(own, "endpoint_section_options.webrtc"))), "yes")));
+                        r = wazo_set(line, "is_webrtc",
+                                     json_boolean(streq(strempty(json_string_value(
+                                                                wazo_member(own, "endpoint_section_options.webrtc"))),
+                                                        "yes")));
                 json_array_foreach(json_object_get(line, "usernames"), j, username)
-                        if (json_array_append_new(options, json_pack("[s,O]", "username", json_object_get(username, "value"))) < 0)
+                        if (json_array_append_new(options, json_pack("[s,O]", "username",
+                                                                     json_object_get(username, "value"))) < 0)
                                 r = -ENOMEM;
                 if (r >= 0 && json_is_object(endpoint))
                         r = wazo_set(endpoint, "auth_section_options", json_incref(options));
@@ -295,11 +315,13 @@ static int load_endpoints(struct wazo_context *ctx, const struct wazo_service *s
         return r;
 }
 
-static int store_derived(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before, json_t *line) {
+static int store_derived(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before,
+                         json_t *line) {
         int r = 0;
 
         if (wazo_differs(line, before, "caller_id_name") || wazo_differs(line, before, "caller_id_num"))
-                r = line_store_caller_id(ctx, line, wazo_string(line, "caller_id_name"), wazo_string(line, "caller_id_num"));
+                r = line_store_caller_id(ctx, line, wazo_string(line, "caller_id_name"),
+                                         wazo_string(line, "caller_id_num"));
         return r < 0 ? r : line_refresh_names(ctx, wazo_integer(line, "id"));
 }
 
@@ -308,9 +330,11 @@ static int delete_endpoint(struct wazo_context *ctx, const struct wazo_service *
         int r = 0;
 
         if (wazo_integer(line, "endpoint_sccp_id") != 0)
-                r = wazo_execute(ctx, "DELETE FROM sccpline WHERE id = ?", "I", (json_int_t) wazo_integer(line, "endpoint_sccp_id"));
+                r = wazo_execute(ctx, "DELETE FROM sccpline WHERE id = ?", "I",
+                                 (json_int_t) wazo_integer(line, "endpoint_sccp_id"));
         if (r >= 0 && wazo_integer(line, "endpoint_custom_id") != 0)
-                r = wazo_execute(ctx, "DELETE FROM usercustom WHERE id = ?", "I", (json_int_t) wazo_integer(line, "endpoint_custom_id"));
+                r = wazo_execute(ctx, "DELETE FROM usercustom WHERE id = ?", "I",
+                                 (json_int_t) wazo_integer(line, "endpoint_custom_id"));
         return r < 0 ? r : 0;
 }
 
@@ -342,12 +366,14 @@ static int random_code(struct wazo_context *ctx, json_t *line) {
 
                 wazo_random_text(code, 1, "123456789");
                 wazo_random_text(code + 1, 5, "0123456789");
-                r = wazo_select_row(ctx, &taken, "SELECT id FROM linefeatures WHERE provisioningid = ?", "I", (json_int_t) atoi(code));
+                r = wazo_select_row(ctx, &taken, "SELECT id FROM linefeatures WHERE provisioningid = ?", "I",
+                                    (json_int_t) atoi(code));
         } while (r == 0);
         return r < 0 ? r : wazo_set(line, "provisioning_code", json_string(code));
 }
 
-static int complete(struct wazo_context *ctx, const struct wazo_service *service, json_t *line, const json_t *before) {
+static int complete(struct wazo_context *ctx, const struct wazo_service *service, json_t *line,
+                    const json_t *before) {
         int r = wazo_string(line, "provisioning_code") ? 0 : random_code(ctx, line);
 
         if (r < 0)
@@ -355,20 +381,16 @@ static int complete(struct wazo_context *ctx, const struct wazo_service *service
         return wazo_set(line, "provisioning_number", json_integer(atoi(wazo_string(line, "provisioning_code"))));
 }
 
-/* A line goes with its endpoint, and is first taken from its users. Its device is forgotten without a word to wazo-provd: the
- * association of lines and devices has no plugin yet. */
+/* A line goes with its endpoint, and is first taken from its users. Its device is forgotten without a word to
+ * wazo-provd: the association of lines and devices has no plugin yet. */
 static int delete_line(struct wazo_context *ctx, const struct wazo_service *service, json_t *line) {
         const char *sip_uuid = wazo_string(line, "endpoint_sip_uuid");
         _wazo_unref_ json_t *endpoint = NULL;
         const json_t *extension;
         size_t i;
-        int r = 0;
+        int r;
 
-        if (wazo_string(line, "device_id")) {
-                r = wazo_execute(ctx, "UPDATE linefeatures SET device = NULL WHERE id = ?", "O", json_object_get(line, "id"));
-                if (r >= 0)
-                        r = wazo_set(line, "device_id", json_null());
-        }
+        r = wazo_set(line, "device_id", json_null());
         if (r >= 0)
                 r = user_line_dissociate_all(ctx, line);
         if (r >= 0 && sip_uuid)
@@ -403,19 +425,23 @@ bool line_has_endpoint(const json_t *line) {
                || wazo_integer(line, "endpoint_custom_id") != 0;
 }
 
-static const json_t *line_of(const struct wazo_association *association, const struct wazo_pair *pair, const char *side) {
+static const json_t *line_of(const struct wazo_association *association, const struct wazo_pair *pair,
+                             const char *side) {
         return streq(association->left.name, side) ? pair->left : pair->right;
 }
 
-int line_rule_endpoint(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *side) {
+int line_rule_endpoint(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair,
+                       const void *side) {
         const json_t *line = line_of(association, pair, side);
 
         if (line_has_endpoint(line))
                 return 0;
-        return wazo_error_resource(ctx, json_pack("{s:O}", "line_id", json_object_get(line, "id")), "Line must be associated with a Endpoint");
+        return wazo_error_resource(ctx, json_pack("{s:O}", "line_id", json_object_get(line, "id")),
+                                   "Line must be associated with a Endpoint");
 }
 
-int line_rule_no_device(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *side) {
+int line_rule_no_device(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair,
+                        const void *side) {
         const json_t *line = line_of(association, pair, side);
 
         if (!wazo_string(line, "device_id"))

@@ -10,17 +10,20 @@
 
 /* ----- rules ----- */
 
-static int rule_one_extension(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *data) {
+static int rule_one_extension(struct wazo_context *ctx, const struct wazo_association *association,
+                              struct wazo_pair *pair, const void *data) {
         const json_t *first = json_array_get(json_object_get(pair->left, "extensions"), 0);
 
         if (!first)
                 return 0;
-        return wazo_error_resource(ctx, json_pack("{s:O,s:O}", "line_id", json_object_get(pair->left, "id"), "extension_id",
-                                                  json_object_get(first, "id")),
+        return wazo_error_resource(ctx,
+                                   json_pack("{s:O,s:O}", "line_id", json_object_get(pair->left, "id"),
+                                             "extension_id", json_object_get(first, "id")),
                                    "Line is associated with a Extension");
 }
 
-static int rule_kind(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *data) {
+static int rule_kind(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair,
+                     const void *data) {
         return extension_check_kind(ctx, pair->right, "user");
 }
 
@@ -31,7 +34,8 @@ static int extension_context(struct wazo_context *ctx, const struct wazo_pair *p
         return r > 0 ? -ENOENT : r;
 }
 
-static int rule_context_type(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *data) {
+static int rule_context_type(struct wazo_context *ctx, const struct wazo_association *association,
+                             struct wazo_pair *pair, const void *data) {
         _wazo_unref_ json_t *context = NULL;
         int r;
 
@@ -40,24 +44,28 @@ static int rule_context_type(struct wazo_context *ctx, const struct wazo_associa
 }
 
 /* Lines that ring together are one person's. */
-static int rule_one_user(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *data) {
+static int rule_one_user(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair,
+                         const void *data) {
         _wazo_unref_ json_t *other = NULL;
         int r;
 
-        r = wazo_select_row(ctx, &other,
-                            "SELECT other.user_id, other.line_id FROM user_line AS own "
-                            "JOIN line_extension ON line_extension.extension_id = ? "
-                            "JOIN user_line AS other ON other.line_id = line_extension.line_id AND other.main_user = true "
-                            "WHERE own.line_id = ? AND own.main_user = true AND other.user_id <> own.user_id ORDER BY other.line_id LIMIT 1",
-                            "OO", json_object_get(pair->right, "id"), json_object_get(pair->left, "id"));
+        r = wazo_select_row(
+                ctx, &other,
+                "SELECT other.user_id, other.line_id FROM user_line AS own "
+                "JOIN line_extension ON line_extension.extension_id = ? "
+                "JOIN user_line AS other ON other.line_id = line_extension.line_id AND other.main_user = true "
+                "WHERE own.line_id = ? AND own.main_user = true AND other.user_id <> own.user_id ORDER BY other.line_id LIMIT 1",
+                "OO", json_object_get(pair->right, "id"), json_object_get(pair->left, "id"));
         if (r != 0)
                 return r < 0 ? r : 0;
-        return wazo_error_resource(ctx, json_pack("{s:O,s:O}", "user_id", json_object_get(other, "user_id"), "line_id",
-                                                  json_object_get(other, "line_id")),
+        return wazo_error_resource(ctx,
+                                   json_pack("{s:O,s:O}", "user_id", json_object_get(other, "user_id"), "line_id",
+                                             json_object_get(other, "line_id")),
                                    "User is associated with a Line");
 }
 
-static int rule_range(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *data) {
+static int rule_range(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair,
+                      const void *data) {
         _wazo_unref_ json_t *context = NULL;
         int r;
 

@@ -36,7 +36,10 @@ static int create_extension(struct wazo_context *ctx) {
 
 static int list_extensions(struct wazo_context *ctx) {
         _wazo_unref_ json_t *line = NULL, *parameters = NULL, *found = NULL, *items = json_array();
-        struct wazo_query query = {.recurse = true, .where = "extensions.id IN (SELECT extension_id FROM line_extension WHERE line_id = ?)"};
+        struct wazo_query query = {
+                .recurse = true,
+                .where = "extensions.id IN (SELECT extension_id FROM line_extension WHERE line_id = ?)",
+        };
         const json_t *extension;
         int64_t total;
         size_t i;
