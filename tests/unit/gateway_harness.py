@@ -179,6 +179,9 @@ DESCRIPTIONS = [
      'openapi': {'paths': {'/contexts': {'get': {'summary': 'yes'}}}}},
     {'plugin': 'wizard', 'abi': 1, 'routes': [{'path': '/wizard', 'operations': [
         operation('GET', 0, None, tenant='none'), operation('POST', 1, None, tenant='none', body='json')]}]},
+    {'plugin': 'broken', 'problem': 'there is no broken.so', 'routes': [
+        {'path': '/broken', 'operations': [operation('GET', 0, 'confd.broken.read')]},
+        {'path': '/users', 'operations': [operation('GET', 0, 'confd.broken.read')]}]},
     {'plugin': 'thief', 'abi': 1, 'routes': [{'path': '/users', 'operations': [operation('GET', 0, None)]}]},
 ]
 
@@ -194,7 +197,7 @@ TOKENS = [token('all', ['#']), token('users', ['confd.users.#']), token('me', ['
 
 
 class Gateway:
-    def __init__(self, tls=None, on_demand=False, idle_nsec=0, descriptions=None, extra_tenants=(), **changes):
+    def __init__(self, tls=None, descriptions=None, extra_tenants=(), **changes):
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(('127.0.0.1', 0))
@@ -213,9 +216,8 @@ class Gateway:
             'tokens': TOKENS,
             'tenants': [{'uuid': MASTER, 'parent': None}, {'uuid': CHILD, 'parent': MASTER},
                         {'uuid': GRANDCHILD, 'parent': CHILD}, {'uuid': STRANGER, 'parent': MASTER}] + list(extra_tenants),
-            'master_tenant': MASTER, 'on_demand': on_demand, 'log_bodies': True}
+            'master_tenant': MASTER, 'on_demand': False, 'idle_ms': {}, 'log_bodies': True}
         self.slice.update(changes)
-        self.idle_nsec = idle_nsec
         self.messages = []
         self.workers = []
         self.start(descriptions if descriptions is not None else DESCRIPTIONS)
@@ -240,11 +242,11 @@ class Gateway:
             os.close(fd)
         self.expect(HELLO)
         roles = [FD_SLICE, FD_DESCRIPTIONS, FD_LISTENER]
-        fds = [sealed(json.dumps(self.slice).encode()), sealed(json.dumps(descriptions).encode()), self.listener.fileno()]
+        fds = [sealed(json.dumps(self.slice).encode()), sealed(json.dumps({'plugins': descriptions, 'problems': []}).encode()), self.listener.fileno()]
         if self.tls:
             roles += [FD_CERT, FD_KEY]
             fds += [os.open(path, os.O_RDONLY) for path in self.tls]
-        setup = struct.pack('<IIIIQ64s64s64s64s512s20s24s4x', 9, 1, KIND_GATEWAY, 3, self.idle_nsec, b'wazo-confd', b'gateway',
+        setup = struct.pack('<IIIIQ64s64s64s64s512s20s24s4x', 9, 1, KIND_GATEWAY, 3, 0, b'wazo-confd', b'gateway',
                             b'', b'', b'', b'', bytes(roles))
         socket.send_fds(self.channel, [pack(SETUP, setup, 0, len(fds))], fds)
         for fd in fds[:2] + fds[3:]:

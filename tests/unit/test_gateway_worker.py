@@ -211,6 +211,13 @@ def test_a_stolen_route_is_reported(gateway):
     assert call(gateway, 'GET', '/1.1/users', auth=None).status == 401
 
 
+def test_a_plugin_that_cannot_run(gateway):
+    a = call(gateway, 'GET', '/1.1/broken')
+    assert a.status == 503 and a.headers['Retry-After'] == '30'
+    assert a.json() == ["Service Unavailable - plugin 'broken' is failed: there is no broken.so"]
+    assert call(gateway, 'GET', '/1.1/broken', auth=None).status == 401
+
+
 # --- the log ---
 
 def test_log_lines(gateway):
@@ -624,7 +631,7 @@ def test_rolling(make):
 
 
 def test_on_demand(make):
-    g = make(on_demand=True, idle_nsec=300_000_000)
+    g = make(on_demand=True, idle_ms={'user': 300})
     g.slot(1, 'user', 'resting')
     g.sync()
     answer = later(call, g, 'GET', '/1.1/users')

@@ -149,7 +149,7 @@ int router_match(const struct router *r, char *path, enum method method, struct 
 
 struct loading {
         struct router *router;
-        const char *plugin;
+        const char *plugin, *trouble; /* its name, and why it has no workers, or NULL */
         router_problem problem;
         void *userdata;
 };
@@ -328,7 +328,7 @@ fail:
         return k;
 }
 
-static int router_pool(struct router *r, const char *plugin, const char *class, uint32_t *ret) {
+static int router_pool(struct router *r, const char *plugin, const char *class, const char *problem, uint32_t *ret) {
         struct pool_name *pools;
 
         for (uint32_t i = 0; i < r->n_pools; i++)
@@ -340,9 +340,13 @@ static int router_pool(struct router *r, const char *plugin, const char *class, 
         if (!pools)
                 return -ENOMEM;
         r->pools = pools;
-        pools[r->n_pools] = (struct pool_name) {.plugin = strdup(plugin), .class = strdup(class)};
+        pools[r->n_pools] = (struct pool_name) {
+                .plugin = strdup(plugin),
+                .class = strdup(class),
+                .problem = problem ? strdup(problem) : NULL,
+        };
         *ret = (uint32_t) r->n_pools++;
-        return pools[*ret].plugin && pools[*ret].class ? 0 : -ENOMEM;
+        return pools[*ret].plugin && pools[*ret].class && !problem == !pools[*ret].problem ? 0 : -ENOMEM;
 }
 
 static int word_index(const char *word, const char *const *words, size_t n, int fallback) {
@@ -412,7 +416,9 @@ static int load_operation(const struct loading *l, const char *template, const j
                 const struct operation *other = route->operations[method];
                 const char *owner = other->builtin ? "the gateway" : l->router->pools[other->pool].plugin;
 
-                complain(l, "%s %s: belongs to %s already and is left out", name, template, owner);
+                /* A plugin that cannot run anyway has been reported by who found that out. */
+                if (!l->trouble)
+                        complain(l, "%s %s: belongs to %s already and is left out", name, template, owner);
                 return 0;
         }
 
@@ -437,7 +443,7 @@ static int load_operation(const struct loading *l, const char *template, const j
         k = copy_secrets(json_object_get(o, "secrets"), &operation->secrets);
         if (k < 0)
                 return k;
-        return router_pool(l->router, l->plugin, class ? class : "default", &operation->pool);
+        return router_pool(l->router, l->plugin, class ? class : "default", l->trouble, &operation->pool);
 }
 
 static int router_root(struct router *r) {
@@ -464,6 +470,7 @@ int router_load(struct router *r, const json_t *descriptions, router_problem pro
 
         json_array_foreach((json_t *) descriptions, i, description) {
                 l.plugin = json_string_value(json_object_get(description, "plugin"));
+                l.trouble = json_string_value(json_object_get(description, "problem"));
                 if (!l.plugin) {
                         l.plugin = "?";
                         complain(&l, "a description names no plugin and is left out");
@@ -525,6 +532,7 @@ void router_done(struct router *r) {
         for (size_t i = 0; i < r->n_pools; i++) {
                 free(r->pools[i].plugin);
                 free(r->pools[i].class);
+                free(r->pools[i].problem);
         }
         free(r->pools);
         *r = (struct router) {0};

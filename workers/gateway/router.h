@@ -29,6 +29,7 @@ enum builtin { BUILTIN_NONE, BUILTIN_STATUS, BUILTIN_OPENAPI, BUILTIN_METRICS };
 /* The processes that serve a class of a plugin's operations. */
 struct pool_name {
         char *plugin, *class;
+        char *problem; /* of its description: why it has no workers; NULL where it has */
 };
 
 struct route;

@@ -72,6 +72,29 @@ static int load_cors(struct cors *c, const json_t *object) {
         return 0;
 }
 
+static int load_idle(struct settings *s, const json_t *object) {
+        const char *worker;
+        json_t *msec;
+
+        s->idle = calloc(json_object_size(object) + 1, sizeof(*s->idle));
+        if (!s->idle)
+                return -ENOMEM;
+        json_object_foreach((json_t *) object, worker, msec) {
+                s->idle[s->n_idle].nsec = duration(object, worker, NSEC_PER_MSEC, 0);
+                s->idle[s->n_idle].worker = strdup(worker);
+                if (!s->idle[s->n_idle++].worker)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+uint64_t settings_idle(const struct settings *s, const char *worker) {
+        for (size_t i = 0; i < s->n_idle; i++)
+                if (streq(s->idle[i].worker, worker))
+                        return s->idle[i].nsec;
+        return 0;
+}
+
 static void load_limits(struct settings *s, const json_t *object) {
         s->connections = (unsigned) number(object, "connections", 1, 65536, 1024);
         s->idle_seconds = (unsigned) number(object, "connections_idle_seconds", 1, 86400, 75);
@@ -105,12 +128,14 @@ static int load(struct settings *s, const json_t *slice, const char **reterr) {
         if (!s->service || !s->version || !s->prefix)
                 return -ENOMEM;
         (void) strcopy(s->right_prefix, sizeof(s->right_prefix), s->service + (strncmp(s->service, "wazo-", 5) == 0 ? 5 : 0));
-        s->on_demand = json_is_true(json_object_get(slice, "on_demand"));
         s->log_bodies = !json_is_false(json_object_get(slice, "log_bodies"));
         load_limits(s, json_object_get(slice, "limits"));
         load_deadlines(s, json_object_get(slice, "deadlines"));
 
         r = load_listeners(s, json_object_get(slice, "listeners"), reterr);
+        if (r < 0)
+                return r;
+        r = load_idle(s, json_object_get(slice, "idle_ms"));
         if (r < 0)
                 return r;
         r = load_cors(&s->cors, json_object_get(slice, "cors"));
@@ -148,6 +173,9 @@ void settings_done(struct settings *s) {
         for (char **name = s->cors.allow_headers; name && *name; name++)
                 free(*name);
         free(s->cors.allow_headers);
+        for (size_t i = 0; i < s->n_idle; i++)
+                free(s->idle[i].worker);
+        free(s->idle);
         tokens_done(&s->tokens);
         tenants_done(&s->tenants);
         free(s->service);

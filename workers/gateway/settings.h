@@ -16,6 +16,11 @@ struct listener_settings {
         bool tls;
 };
 
+struct idle_settings {
+        char *worker;
+        uint64_t nsec;
+};
+
 struct settings {
         char *service, *version, *prefix;
         char right_prefix[64]; /* confd, of wazo-confd */
@@ -35,9 +40,14 @@ struct settings {
 
         struct tokens tokens;
         struct tenants tenants;
-        bool on_demand, log_bodies;
+        struct idle_settings *idle; /* workers on demand */
+        size_t n_idle;
+        bool log_bodies;
 };
 
 /* @json: the slice's text. *reterr: a static text that says what is wrong, with -EINVAL. */
 int settings_load(struct settings *s, const char *json, size_t size, const char **reterr) _must_check_;
 void settings_done(struct settings *s);
+
+/* After which time without a request this worker may rest; 0: never. */
+uint64_t settings_idle(const struct settings *s, const char *worker);

@@ -327,8 +327,8 @@ static void peer_replied(struct peer *peer, struct reply *reply) {
         peer->idle_since = now;
         if (peer->retired)
                 peer_free(peer);
-        else if (g->settings.on_demand && g->worker.setup.idle_nsec > 0)
-                arm(g, now + g->worker.setup.idle_nsec);
+        else if (peer->slot->idle_nsec > 0)
+                arm(g, now + peer->slot->idle_nsec);
 
         /* The worker first: it works while the answer is written. */
         pump(g, now);
@@ -449,10 +449,10 @@ static uint64_t expire_queue(struct pool *pool, uint64_t now) {
 /* Returns when to look again. The peer may be gone afterwards. */
 static uint64_t expire_peer(struct gateway *g, struct peer *peer, uint64_t now) {
         struct exchange *ex = peer->exchange;
-        uint64_t idle = g->worker.setup.idle_nsec;
+        uint64_t idle = peer->slot->idle_nsec;
 
         if (!peer->outstanding) {
-                if (!g->settings.on_demand || idle == 0 || peer->unusable || !peer->slot->pool || !peer->slot->pool->counts)
+                if (idle == 0 || peer->unusable)
                         return NSEC_NEVER;
                 if (now < peer->idle_since + idle)
                         return peer->idle_since + idle;
@@ -674,8 +674,9 @@ int slots_introduce(struct gateway *g, const struct wire_peer *news, int fd) {
                 next = old->next;
                 peer_retire(old);
         }
-        if (g->settings.on_demand && g->worker.setup.idle_nsec > 0)
-                arm(g, peer->idle_since + g->worker.setup.idle_nsec);
+        slot->idle_nsec = settings_idle(&g->settings, slot->name);
+        if (slot->idle_nsec > 0)
+                arm(g, peer->idle_since + slot->idle_nsec);
         pump(g, peer->idle_since);
         return 0;
 
@@ -695,6 +696,10 @@ void slots_submit(struct exchange *ex) {
 
         ex->pool = &g->slots.pools[ex->operation->pool];
         ex->total_deadline = ex->started + MAX(total, ex->operation->attempt_nsec);
+        if (ex->pool->problem) {
+                refuse(ex, WAITING_RETRY_LATER, wire_state_to_string(WIRE_STATE_FAILED), ex->pool->problem);
+                return;
+        }
         if (g->slots.held >= g->settings.requests_held) {
                 refuse(ex, 1, "busy", "too many requests are held");
                 return;
@@ -776,7 +781,12 @@ int slots_start(struct gateway *g) {
         if (!s->pools)
                 return -ENOMEM;
         for (size_t i = 0; i < g->router.n_pools; i++)
-                s->pools[i] = (struct pool) {.plugin = g->router.pools[i].plugin, .class = g->router.pools[i].class, .counts = true};
+                s->pools[i] = (struct pool) {
+                        .plugin = g->router.pools[i].plugin,
+                        .class = g->router.pools[i].class,
+                        .problem = g->router.pools[i].problem,
+                        .counts = true,
+                };
         s->pools[s->n_pools - 1] = (struct pool) {.plugin = "control", .class = "default"};
 
         s->armed = NSEC_NEVER;

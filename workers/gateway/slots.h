@@ -43,6 +43,7 @@ struct slot {
         bool rested;         /* its idle worker's channel was closed, and no other has come */
         char name[WIRE_NAME_MAX], plugin[WIRE_NAME_MAX], class[WIRE_NAME_MAX];
         struct slot_view view;
+        uint64_t idle_nsec;  /* its worker may rest after this time without a request; 0: never */
         char reason[WIRE_TEXT_MAX];
         struct pool *pool;   /* NULL: nobody sends it requests */
         struct slot *next_of_pool;
@@ -51,6 +52,7 @@ struct slot {
 
 struct pool {
         const char *plugin, *class;
+        const char *problem; /* why the plugin has no workers at all, or NULL */
         bool counts;         /* against the budget */
         struct slot *slots;
         struct exchange *first, *last;

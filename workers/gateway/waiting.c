@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "workers/gateway/waiting.h"
 
-/* For a state that only an operator ends there is no better guess. */
-#define RETRY_LATER_SECONDS 30
 #define RETRY_MAX_SECONDS 3600
 
 unsigned waiting_retry_after(const struct slot_view *slots, size_t n, uint64_t now) {
@@ -43,7 +41,7 @@ enum waiting waiting_decide(const struct slot_view *slots, size_t n, size_t queu
         *ret_culprit = n;
         if (!any) {
                 *ret_culprit = 0;
-                *ret_retry_after = planned ? waiting_retry_after(slots, n, now) : RETRY_LATER_SECONDS;
+                *ret_retry_after = planned ? waiting_retry_after(slots, n, now) : WAITING_RETRY_LATER;
                 return WAITING_REFUSE;
         }
         if (queued >= max) {

@@ -13,6 +13,9 @@ struct slot_view {
         uint64_t retry_at; /* CLOCK_MONOTONIC nsec, 0: no restart is planned */
 };
 
+/* Seconds: for a state that only an operator ends there is no better guess. */
+#define WAITING_RETRY_LATER 30
+
 enum waiting {
         WAITING_QUEUE,  /* it waits */
         WAITING_FULL,   /* 503: too many wait already */
