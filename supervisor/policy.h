@@ -78,15 +78,15 @@ struct policy_slot {
 };
 
 enum policy_event_type {
-        EVENT_START,        /* the service is to run */
+        EVENT_START,        /* the service is to run; later, slots added since are */
         EVENT_SPAWNED,      /* slot, generation: there is a process */
         EVENT_SPAWN_FAILED, /* ...: there is none; cause, exit_status (an errno), text */
         EVENT_READY,
-        EVENT_FAILED,       /* the worker says that it cannot start; cause, text */
+        EVENT_FAILED,       /* the worker says that it cannot go on; cause, text. Only CONFIG and MISMATCH are believed */
         EVENT_PONG,
         EVENT_STALLED,      /* it owes an answer for too long; text */
         EVENT_BROKE,        /* it broke the protocol; text */
-        EVENT_DIED,         /* cause, exit_status */
+        EVENT_DIED,         /* cause, exit_status; KILLED, of one that served, is no failure and is never given up */
         EVENT_WANT,         /* slot: a request waits for it */
         EVENT_RESTART,      /* slot: stop, then start */
         EVENT_REPLACE,      /* slot: new before old */
@@ -94,7 +94,7 @@ enum policy_event_type {
         EVENT_RESET,        /* forget failures and holds, start now */
         EVENT_REMOVE,       /* stop for good */
         EVENT_TICK,         /* time has passed */
-        EVENT_STOP,         /* the service is to end */
+        EVENT_STOP,         /* the service is to end: the gateways, then the rest, which works for them until then */
 };
 
 struct policy_event {

@@ -261,6 +261,11 @@ static void do_until(size_t n, char **words) {
                 wrong("after %llu ms already", (unsigned long long) waited);
 }
 
+static void do_slots(size_t n, char **words) {
+        if (stage.policy.n_slots != strtoul(words[1], NULL, 10))
+                wrong("there are %zu", stage.policy.n_slots);
+}
+
 static void do_degraded(size_t n, char **words) {
         if (policy_degraded(&stage.policy) != streq(words[0], "degraded"))
                 wrong("it is not");
@@ -278,7 +283,7 @@ static const struct {
         {"reset", 2, 2, do_slot}, {"remove", 2, 2, do_slot}, {"run", 2, 2, do_run}, {"is", 3, 3, do_is},
         {"cause", 3, 3, do_cause}, {"failures", 3, 3, do_failures}, {"deaths", 4, 4, do_deaths},
         {"says", 2, WORDS_MAX, do_text}, {"told", 2, WORDS_MAX, do_text}, {"next", 2, 3, do_next},
-        {"until", 5, 5, do_until}, {"degraded", 1, 1, do_degraded}, {"whole", 1, 1, do_degraded},
+        {"until", 5, 5, do_until}, {"slots", 2, 2, do_slots}, {"degraded", 1, 1, do_degraded}, {"whole", 1, 1, do_degraded},
 };
 
 static void compare_actions(const char *wanted) {
@@ -296,7 +301,7 @@ static void play_statement(char *text) {
         for (char *word = strtok_r(text, " ", &save); word && n < WORDS_MAX; word = strtok_r(NULL, " ", &save))
                 words[n++] = word;
         for (size_t i = 0; i < ELEMENTSOF(statements); i++)
-                if (n > 0 && streq(statements[i].word, words[0]) && n >= statements[i].words_min && n <= statements[i].words_max) {
+                if (n >= statements[i].words_min && n <= statements[i].words_max && streq(statements[i].word, words[0])) {
                         statements[i].play(n, words);
                         return;
                 }

@@ -14,7 +14,7 @@
  *   says NAME TEXT, told NAME TEXT       the slot's reason, the last death, hold this text
  *   until NAME STATE MIN MAX             time passes; it is in this state after so many milliseconds
  *   next MIN MAX                         the next deadline is so many milliseconds away; never: there is none
- *   degraded, whole
+ *   degraded, whole, slots N
  *   : ACTION, ACTION                     exactly these were taken since the last such statement, as ACTION NAME
  *
  * After each event the invariants are checked.

@@ -2,7 +2,8 @@
 /*
  * The policy core, life by life: each case is a script (policy-script.h) that plays slots over a fake clock.
  * Times, where a case does not say others: ready within 10 s, drained within 3 s, SIGTERM 2 s, SIGABRT 1 s,
- * SIGKILL 0.5 s, healthy after 30 s, five failures within 60 s, waits 0, 100, 200, 400 ms, slow lane 120 s; jitter halves at most.
+ * SIGKILL 0.5 s, healthy after 30 s, five failures within 60 s, waits 0, 100, 200, 400 ms, slow lane 120 s; jitter halves
+ * at most.
  */
 #include <check.h>
 #include <stdio.h>
@@ -26,8 +27,8 @@ static const struct life starting[] = {
          "add m once; add a needs=m; start; run m; is a blocked; die m exit 0; is m done; is a starting; "
          ": spawn m, serve m, unserve m, spawn a"},
         {"a chain starts link by link",
-         "add a; add b needs=a; add c needs=a,b; start; : spawn a; run a; : serve a, spawn b; is c blocked; run b; : serve b, "
-         "spawn c; run c; is c ready"},
+         "add a; add b needs=a; add c needs=a,b; start; : spawn a; run a; : serve a, spawn b; is c blocked; run b; "
+         ": serve b, spawn c; run c; is c ready"},
         {"a chain of resting ones is resting at once",
          "add m; add a demand needs=m; add b demand needs=a; start; is b blocked; run m; is a resting; "
          "is b resting"},
@@ -69,7 +70,7 @@ static const struct life failing[] = {
          "add a; start; run a; die a signal 11; is a starting; failures a 1; up a; die a signal 11; is a backoff; "
          "next 50 100; failures a 2; wait 100; is a starting; up a; die a exit 3; next 100 200; wait 200; up a; "
          "die a exit 3; next 200 400; until a starting 200 400; up a; die a exit 3; is a failed; failures a 5; "
-         "next 60000 120000; until a starting 60000 120000; up a; die a exit 3; is a failed; "
+         "next 60000 120000; until a starting 60000 120000; up a; die a exit 3; is a failed; failures a 6; "
          "until a starting 60000 120000; run a; die a exit 3; is a failed; until a starting 60000 120000; run a; "
          "is a ready; wait 30000; failures a 0; cause a none; die a exit 3; is a starting"},
         {"without an intensity: to the cap and never further",
@@ -97,6 +98,8 @@ static const struct life failing[] = {
          "add a; start; unborn a exec no-such-file; is a failed; says a no-such-file; told a no-such-file; "
          "cause a exec; next 60000 120000; : spawn a, record exec a, service-ready; until a starting 60000 120000; "
          ": spawn a"},
+        {"after an exec error any other failure is the last straw, too",
+         "add a; start; unborn a exec; until a starting 60000 120000; up a; die a exit 1; is a failed"},
         {"neither is a wrong configuration, in the worker's own words",
          "add a; start; up a; failed a config bad-dsn; die a exit 78; is a failed; says a bad-dsn; told a bad-dsn; "
          "deaths a config 1; next 60000 120000"},
@@ -136,6 +139,9 @@ static const struct life failing[] = {
          "die a killed 9; is a backoff; next 400 800; wait 800; run a; die a killed 9; is a backoff"},
         {"critical and given up",
          "add a critical exec; start; unborn a exec; : spawn a, given-up a, record exec a, service-ready"},
+        {"critical and not given up yet",
+         "add a critical; start; run a; die a exit 1; : spawn a, serve a, service-ready, unserve a, spawn a, "
+         "record exit a; degraded; run a; whole"},
         {"critical and stopped is not given up",
          "add a critical; start; up a; failed a config; hold a; die a exit 1; : spawn a, record config a, "
          "service-ready; is a held; next never"},
@@ -215,6 +221,9 @@ static const struct life ending[] = {
         {"stop while held, blocked, resting, failed",
          "add h; add m; add b needs=m; add r demand; add f; start; run h; hold h; die h exit 0; unborn f exec; "
          "is b blocked; stop; is b stopped; is r stopped; is f stopped; is h held; die m exit 0; next never"},
+        {"a start for new ones leaves the others where they are",
+         "add a; add f; start; up a; die a exit 1; up a; die a exit 1; unborn f exec; add b; start; is b starting; "
+         "is a backoff; is f failed"},
         {"stop without anything",
          "stop; : finished"},
         {"after the stop nothing starts",
@@ -226,7 +235,7 @@ static const struct life ending[] = {
          "unserve a, finished"},
         {"removed",
          "add a; add b; start; run a; run b; remove a; : spawn a, spawn b, serve a, serve b, service-ready, "
-         "TERM a, unserve a; die a exit 0; : gone a; add c; start; is c starting; : spawn c"},
+         "TERM a, unserve a; die a exit 0; : gone a; slots 2; add c; slots 2; start; is c starting; : spawn c"},
         {"removed while it crashes",
          "add a; start; run a; stall a; remove a; die a signal 6; : spawn a, serve a, service-ready, ABRT a, "
          "unserve a, record deadline a, gone a; next never"},
@@ -341,6 +350,9 @@ static const struct life replaced[] = {
         {"what an old one says is not said of the slot",
          "add a drains; start; run a; replace a; run a+; stall a- slow; is a ready; says a; die a- signal 6; "
          "says a; told a did not end when it was asked to"},
+        {"nor the garbage that it sends",
+         "add a drains; start; run a; replace a; run a+; broke a- junk; says a; die a- killed 9; says a; "
+         "told a broke the protocol"},
 };
 
 static const struct life watched[] = {
