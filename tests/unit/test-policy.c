@@ -415,6 +415,9 @@ static const struct life deciding[] = {
         {"the gateway cannot",
          "add g gateway; add a; start; run a; up g; failed g config no-cert; die g exit 1; : spawn g, spawn a, "
          "serve a, record config g, misconfigured"},
+        {"the gateway, last of all, cannot",
+         "add a; add g gateway; start; run a; up g; failed g config no-cert; die g exit 1; : spawn a, spawn g, serve a, "
+         "record config g, misconfigured"},
         {"the gateway, which is never given up, cannot",
          "add g gateway intensity=0; add a; start; run a; up g; failed g config no-cert; die g exit 1; : spawn g, "
          "spawn a, serve a, record config g, misconfigured; is g backoff"},
