@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/descriptions.h"
 
+#include <fcntl.h>
 #include <dirent.h>
 #include <stdarg.h>
 
@@ -120,7 +121,7 @@ static int parse(const struct finder *f, struct description *d) {
 static bool same_build(const struct description *d, const uint8_t build_id[BUILD_ID_SIZE]) {
         uint8_t described[BUILD_ID_SIZE];
 
-        return build_id_parse(json_string_value(json_object_get(d->root, "build_id")), described) == 0 &&
+        return build_id_from_text(json_string_value(json_object_get(d->root, "build_id")), described) == 0 &&
                memcmp(described, build_id, BUILD_ID_SIZE) == 0;
 }
 
@@ -212,13 +213,22 @@ static int collect_classes(const struct finder *f, struct description *d) {
         return 0;
 }
 
+/* Without loading it. -ENODATA when it has none. */
+static int read_build_id(const char *path, uint8_t ret[BUILD_ID_SIZE]) {
+        static const uint8_t none[BUILD_ID_SIZE];
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        int r = fd < 0 ? -errno : elf_build_id(fd, ret);
+
+        return r < 0 ? r : memcmp(ret, none, BUILD_ID_SIZE) == 0 ? -ENODATA : 0;
+}
+
 static int read_plugin(const struct finder *f, struct description *d, const char *json, bool own) {
-        int r = build_id_read(d->path, d->build_id);
+        int r = read_build_id(d->path, d->build_id);
 
         if (r < 0) {
                 r = description_refuse(d, f->findings, "%s: %s", d->path,
                                        r == -ENODATA   ? "it has no build-id (link it with --build-id=sha1)"
-                                       : r == -ENOEXEC ? "no shared object of this machine"
+                                       : r == -ENOEXEC || r == -EBADMSG ? "no shared object of this machine"
                                                        : strerror(-r));
                 if (r < 0 || own)
                         return r;

@@ -10,10 +10,10 @@
 
 #include <jansson.h>
 
-#include "config/buildid.h"
 #include "config/manifest.h"
 #include "config/request.h"
 #include "config/settings.h"
+#include "lib/elf.h"
 #include "lib/paths.h"
 
 #define DESCRIPTIONS_MAX 1024

@@ -24,7 +24,7 @@ static const struct plan_timing usual = {
 
 #define GATEWAY_DRAIN_MSEC (75 * MSEC_PER_SEC) /* above nginx's keep-alive */
 #define PING_MSEC (30 * MSEC_PER_SEC)
-#define CONTROL_CAP_MSEC (1 * MSEC_PER_SEC)    /* an operator waits for it */
+#define ESSENTIAL_CAP_MSEC (1 * MSEC_PER_SEC)    /* an operator waits for it */
 #define IDLE_MSEC (60 * MSEC_PER_SEC)
 
 /* What a kind is run with. */
@@ -77,7 +77,9 @@ static uint64_t said(int64_t nearest, int64_t next, uint64_t otherwise) {
 
 static struct plan_timing make_timing(const struct maker *m, const struct manifest_worker *w) {
         const struct manifest_timing *own = &w->timing, *all = &m->request->manifest->timing;
-        bool gateway = w->kind == WIRE_KIND_GATEWAY, control = w->kind == WIRE_KIND_CONTROL;
+        bool gateway = w->kind == WIRE_KIND_GATEWAY;
+        /* Without control nobody can be told what is wrong, without a gateway nobody is served: neither is ever given up. */
+        bool essential = gateway || w->kind == WIRE_KIND_CONTROL;
 
         return (struct plan_timing) {
                 .start_msec = said(own->start, all->start, usual.start_msec),
@@ -89,10 +91,10 @@ static struct plan_timing make_timing(const struct maker *m, const struct manife
                 .abort_msec = said(own->abort, all->abort, usual.abort_msec),
                 .kill_msec = said(own->kill, all->kill, usual.kill_msec),
                 .backoff_base_msec = said(own->backoff_base, all->backoff_base, usual.backoff_base_msec),
-                .backoff_cap_msec = said(own->backoff_cap, control ? -1 : all->backoff_cap,
-                                         control ? CONTROL_CAP_MSEC : usual.backoff_cap_msec),
+                .backoff_cap_msec = said(own->backoff_cap, essential ? -1 : all->backoff_cap,
+                                         essential ? ESSENTIAL_CAP_MSEC : usual.backoff_cap_msec),
                 .healthy_msec = said(own->healthy, all->healthy, usual.healthy_msec),
-                .intensity = (uint32_t) said(own->intensity, all->intensity, usual.intensity),
+                .intensity = essential ? 0 : (uint32_t) said(own->intensity, all->intensity, usual.intensity),
                 .window_msec = said(own->window, all->window, usual.window_msec),
                 .slow_msec = said(own->slow, all->slow, usual.slow_msec),
         };

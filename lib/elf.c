@@ -88,3 +88,27 @@ void build_id_to_text(const uint8_t build_id[BUILD_ID_SIZE], char ret[BUILD_ID_T
         }
         ret[BUILD_ID_TEXT - 1] = 0;
 }
+
+static int nibble(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+                return (c | 0x20) - 'a' + 10;
+        return -1;
+}
+
+int build_id_from_text(const char *text, uint8_t ret[BUILD_ID_SIZE]) {
+        uint8_t found[BUILD_ID_SIZE];
+
+        if (strlen(text) != BUILD_ID_TEXT - 1)
+                return -EINVAL;
+        for (size_t i = 0; i < BUILD_ID_SIZE; i++) {
+                int high = nibble(text[2 * i]), low = nibble(text[2 * i + 1]);
+
+                if (high < 0 || low < 0)
+                        return -EINVAL;
+                found[i] = (uint8_t) (high << 4 | low);
+        }
+        memcpy(ret, found, BUILD_ID_SIZE);
+        return 0;
+}

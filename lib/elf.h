@@ -13,5 +13,6 @@
  */
 int elf_build_id(int fd, uint8_t ret[BUILD_ID_SIZE]) _must_check_;
 
-/* 40 hex digits. */
+/* 40 hex digits, and back: -EINVAL for anything else. */
+int build_id_from_text(const char *text, uint8_t ret[BUILD_ID_SIZE]) _must_check_;
 void build_id_to_text(const uint8_t build_id[BUILD_ID_SIZE], char ret[BUILD_ID_TEXT]);

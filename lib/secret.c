@@ -4,21 +4,6 @@
 #define DEPTH_MAX 64
 #define HIDDEN "<hidden>"
 
-char *secret_mask_token(const char *token) {
-        size_t length = strlen(token);
-        char *masked = strdup(token);
-
-        if (!masked)
-                return NULL;
-        for (size_t i = 0; i + 8 < length; i++)
-                if (masked[i] != '-')
-                        masked[i] = 'X';
-        /* Of a token this short, the last 8 characters would be all of it. */
-        if (length <= 8)
-                memset(masked, 'X', length);
-        return masked;
-}
-
 static bool is_secret(const char *name, const char *const *secrets) {
         for (; secrets && *secrets; secrets++)
                 if (streq(*secrets, name))

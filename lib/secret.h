@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Masking, for whatever goes to a log, a record or an answer of control.
+ * Masking values in JSON, for whatever goes to a log, a record or an answer of control. For text see lib/mask.h.
  */
 #pragma once
 
 #include <jansson.h>
 
 #include "lib/util.h"
-
-/* A token as Wazo's daemons log it: every character but '-' in front of the last 8 becomes X. Freed by the caller; NULL
- * when out of memory. */
-char *secret_mask_token(const char *token);
 
 /*
  * Copies a JSON value with the value of each member named in @secrets (NULL-terminated) replaced by "<hidden>", at any depth

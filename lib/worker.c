@@ -20,10 +20,7 @@
 static struct ring *crash_ring;
 
 static void crash_text(const char *text) {
-        size_t size = strlen(text);
-
-        ring_write(crash_ring, text, size);
-        (void) !write(STDERR_FILENO, text, size);
+        ring_write(crash_ring, text, strlen(text));
 }
 
 static const char *crash_name(int signo) {

@@ -17,7 +17,14 @@ void command_answer(struct process *control, uint64_t id, int error, int text_fd
         process_send(control, WIRE_RESULT, id, &result, sizeof(result), &text_fd, text_fd >= 0);
 }
 
-/* A name means a slot, or every instance of a plugin; "" means all workers but control, which carries the answer. */
+/* Whether @name is that of the instance @of, without its number: sleeper of sleeper#2. */
+static bool is_base(const char *name, const char *of) {
+        size_t n = strlen(name);
+
+        return strncmp(of, name, n) == 0 && of[n] == '#';
+}
+
+/* A name means a slot, or every instance of one, or of a plugin; "" means all workers but control, which carries the answer. */
 static bool matches(struct service *s, uint32_t slot, const char *name) {
         const struct policy_slot *p = policy_slot(&s->policy, slot);
         const struct unit *unit = service_unit(s, slot);
@@ -26,7 +33,7 @@ static bool matches(struct service *s, uint32_t slot, const char *name) {
                 return false;
         if (!name[0])
                 return p->rules.kind != WIRE_KIND_ONCE && p->rules.kind != WIRE_KIND_CONTROL;
-        return streq(p->name, name) || (unit->plan && unit->plan->plugin[0] && streq(unit->plan->plugin, name));
+        return streq(p->name, name) || is_base(name, p->name) || (unit->plan && unit->plan->plugin[0] && streq(unit->plan->plugin, name));
 }
 
 static void for_workers(struct process *control, uint64_t id, const struct wire_command *command, enum policy_event_type event,

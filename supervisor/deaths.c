@@ -95,7 +95,7 @@ static void describe(struct service *s, const struct policy_action *action, stru
                 .cause = action->cause,
                 .exit_status = action->exit_status,
                 .at_wall = now_realtime(),
-                .restart_nsec = action->restart == NSEC_NEVER ? 0 : action->restart,
+                .restart_nsec = action->restart,
         };
         (void) strcopy(ret->name, sizeof(ret->name), slot->name);
         (void) strcopy(ret->reason, sizeof(ret->reason), slot->reason);

@@ -47,3 +47,21 @@ char **environment_free(char **environment) {
         free(environment);
         return NULL;
 }
+
+int environment_add(char **environment, const char *name, const char *value, char ***ret) {
+        size_t n = 0, size = strlen(name) + 1 + strlen(value) + 1;
+        char **copy;
+
+        while (environment[n])
+                n++;
+        /* The new string lies behind the array, so that one free() is enough. */
+        copy = malloc((n + 2) * sizeof(*copy) + size);
+        if (!copy)
+                return -ENOMEM;
+        memcpy(copy, environment, n * sizeof(*copy));
+        copy[n] = (char *) (copy + n + 2);
+        copy[n + 1] = NULL;
+        (void) snprintf(copy[n], size, "%s=%s", name, value);
+        *ret = copy;
+        return 0;
+}

@@ -191,21 +191,3 @@ void notify_socket_close(struct process *p) {
                 (void) unlink(address.sun_path);
         p->notify_fd = fd_close(p->notify_fd);
 }
-
-int notify_environment(char **environment, const char *path, char ***ret) {
-        size_t n = 0, text = strlen("NOTIFY_SOCKET=") + strlen(path) + 1;
-        char **copy;
-
-        while (environment[n])
-                n++;
-        /* The new string lies behind the array, so that one free() is enough. */
-        copy = malloc((n + 2) * sizeof(*copy) + text);
-        if (!copy)
-                return -ENOMEM;
-        memcpy(copy, environment, n * sizeof(*copy));
-        copy[n] = (char *) (copy + n + 2);
-        copy[n + 1] = NULL;
-        (void) snprintf(copy[n], text, "NOTIFY_SOCKET=%s", path);
-        *ret = copy;
-        return 0;
-}

@@ -19,5 +19,3 @@ void notify_reloaded(struct service *s);
 /* A socket for one worker's READY=1; @path is what its NOTIFY_SOCKET is. */
 int notify_socket_open(struct process *p, const char *name, char *path, size_t size) _must_check_;
 void notify_socket_close(struct process *p);
-/* @environment and NOTIFY_SOCKET=@path, in one allocation that borrows the strings of @environment. */
-int notify_environment(char **environment, const char *path, char ***ret) _must_check_;

@@ -93,6 +93,7 @@ static int ask(struct service *s, struct process *nursery, const struct birth *b
                 .core = worker->core,
                 .memory_max = worker->memory_max,
                 .files_max = worker->files_max,
+                .processes_max = worker->processes_max,
         };
         int ends[3] = {-1, -1, -1}, fds[4], r;
 

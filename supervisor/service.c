@@ -67,11 +67,6 @@ static struct policy_rules rules_of(const struct service *s, const struct plan_w
                 },
         };
 
-        /* Without control nobody can be told what is wrong, without a gateway nobody is served: neither is ever given up. */
-        if (w->kind == WIRE_KIND_CONTROL || w->kind == WIRE_KIND_GATEWAY) {
-                rules.backoff.intensity = 0;
-                rules.backoff.cap_msec = MIN(rules.backoff.cap_msec, 1000);
-        }
         /* The supervisor must know of a hung worker before systemd loses its patience with the supervisor. */
         if (rules.ping_msec > 0 && s->watchdog_usec > 0)
                 rules.ping_msec = MIN(rules.ping_msec, MAX(s->watchdog_usec / 2000, (uint64_t) 100));

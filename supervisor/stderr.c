@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
+#include "lib/mask.h"
 #include "lib/ring.h"
 #include "supervisor/watch.h"
 
@@ -20,7 +21,7 @@ struct stderr_lines {
         unsigned shown;
         uint64_t suppressed;
         size_t length;
-        char line[LINE_MAX_BYTES + 1];
+        char line[LINE_MAX_BYTES];
 };
 
 static void say_suppressed(struct process *p, const char *name) {
@@ -33,17 +34,27 @@ static void say_suppressed(struct process *p, const char *name) {
         lines->suppressed = 0;
 }
 
+/* Into the ring; one who was started without any, having no use for it himself, gets it with his first line. */
+static void keep(struct process *p, const char *line) {
+        char text[LINE_MAX_BYTES * 2];
+        int n = snprintf(text, sizeof(text), "%s\n", line);
+
+        if (p->ring < 0)
+                p->ring = ring_open();
+        if (p->ring >= 0 && n > 0)
+                (void) ring_append(p->ring, text, MIN((size_t) n, sizeof(text) - 1));
+}
+
 static void show(struct process *p) {
         const char *name = policy_slot(&p->service->policy, p->slot)->name;
         struct stderr_lines *lines = p->lines;
+        _cleanup_free_ char *line = mask_line(lines->line, lines->length);
         uint64_t now = now_monotonic();
 
-        lines->line[lines->length] = 0;
-        if (p->ring >= 0) {
-                lines->line[lines->length] = '\n';
-                (void) ring_append(p->ring, lines->line, lines->length + 1);
-                lines->line[lines->length] = 0;
-        }
+        lines->length = 0;
+        if (!line)
+                return;
+        keep(p, line);
         if (now - lines->burst_start > BURST_NSEC) {
                 say_suppressed(p, name);
                 lines->burst_start = now;
@@ -51,10 +62,9 @@ static void show(struct process *p) {
         }
         if (lines->shown < BURST) {
                 lines->shown++;
-                log_write_as(name, LOG_LEVEL_INFO, "[pid %d] %s", (int) p->pid, lines->line);
+                log_write_as(name, LOG_LEVEL_INFO, "[pid %d] %s", (int) p->pid, line);
         } else
                 lines->suppressed++;
-        lines->length = 0;
 }
 
 static void take(struct process *p, const char *text, size_t size) {
@@ -68,8 +78,7 @@ static void take(struct process *p, const char *text, size_t size) {
                 }
                 if (lines->length == LINE_MAX_BYTES)
                         show(p);
-                /* What is no text must not reach a terminal through the log. */
-                lines->line[lines->length++] = (unsigned char) text[i] < ' ' && text[i] != '\t' ? '?' : text[i];
+                lines->line[lines->length++] = text[i];
         }
 }
 

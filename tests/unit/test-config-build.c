@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <check.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "config/build.h"
-#include "config/buildid.h"
 #include "config/child.h"
 #include "config/description.h"
 #include "config/json.h"
 #include "config/oneshot.h"
 #include "config/plan.h"
 #include "lib/channel.h"
+#include "lib/elf.h"
 #include "lib/memfd.h"
 #include "tests/unit/config-files.h"
 
@@ -567,18 +568,27 @@ START_TEST(path_shapes) {
 END_TEST
 
 START_TEST(build_ids) {
+        static const struct {
+                const char *path;
+                int outcome;
+        } others[] = {{"/proc/self/exe", 0}, {"/dev/null", -ENOEXEC}};
         uint8_t id[BUILD_ID_SIZE];
-        char text[BUILD_ID_SIZE * 2 + 1];
+        char text[BUILD_ID_TEXT];
+        int fd;
 
         files_write_object("x.so", 0xab);
-        ck_assert_int_eq(build_id_read(files_path("x.so"), id), 0);
-        build_id_format(id, text);
+        fd = open(files_path("x.so"), O_RDONLY | O_CLOEXEC);
+        ck_assert_int_eq(elf_build_id(fd, id), 0);
+        (void) close(fd);
+        build_id_to_text(id, text);
         ck_assert_str_eq(text, "abababababababababababababababababababab");
-        ck_assert_int_eq(build_id_parse(text, id), 0);
-        ck_assert_int_eq(build_id_parse("ab", id), -EINVAL);
-        ck_assert_int_eq(build_id_read("/proc/self/exe", id), 0);
-        ck_assert_int_eq(build_id_read("/dev/null", id), -ENOEXEC);
-        ck_assert_int_eq(build_id_read(files_path("missing"), id), -ENOENT);
+        ck_assert_int_eq(build_id_from_text(text, id), 0);
+        ck_assert_int_eq(build_id_from_text("ab", id), -EINVAL);
+        for (unsigned i = 0; i < ELEMENTSOF(others); i++) {
+                fd = open(others[i].path, O_RDONLY | O_CLOEXEC);
+                ck_assert_int_eq(elf_build_id(fd, id), others[i].outcome);
+                (void) close(fd);
+        }
 }
 END_TEST
 

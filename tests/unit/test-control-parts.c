@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lib/log.h"
+#include "lib/mask.h"
 #include "workers/control/access.h"
 #include "workers/control/answers.h"
 #include "workers/control/metrics.h"
@@ -49,7 +50,7 @@ static const struct {
 };
 
 START_TEST(text_is_made_harmless) {
-        _cleanup_free_ char *cleaned = text_clean(masks[_i].from, strlen(masks[_i].from));
+        _cleanup_free_ char *cleaned = mask_line(masks[_i].from, strlen(masks[_i].from));
 
         ck_assert_str_eq(cleaned, masks[_i].to);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <check.h>
 
+#include "lib/mask.h"
 #include "lib/secret.h"
 
 static const char *const secrets[] = {"password", "secret", "auth_section_options", NULL};
@@ -15,7 +16,7 @@ START_TEST(tokens) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_free_ char *masked = secret_mask_token(cases[i][0]);
+                _cleanup_free_ char *masked = mask_token(cases[i][0]);
 
                 ck_assert_str_eq(masked, cases[i][1]);
         }

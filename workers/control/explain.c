@@ -45,17 +45,11 @@ static json_t *figures(const struct figure *figures, size_t n, bool with_zeros) 
         return answers_finish(object, r);
 }
 
-/* As the supervisor takes it (rules_of() in supervisor/service.c): neither control nor a gateway is ever given up. */
 static struct backoff backoff_of(const struct plan_worker *w) {
         const struct plan_timing *t = &w->timing;
-        struct backoff b = {.base_msec = t->backoff_base_msec, .cap_msec = t->backoff_cap_msec,
-                            .intensity = t->intensity, .slow_msec = t->slow_msec};
 
-        if (w->kind == WIRE_KIND_CONTROL || w->kind == WIRE_KIND_GATEWAY) {
-                b.intensity = 0;
-                b.cap_msec = MIN(b.cap_msec, UINT64_C(1000));
-        }
-        return b;
+        return (struct backoff) {.base_msec = t->backoff_base_msec, .cap_msec = t->backoff_cap_msec,
+                                 .intensity = t->intensity, .slow_msec = t->slow_msec};
 }
 
 static json_t *schedule_of(const struct plan_worker *w) {

@@ -144,8 +144,15 @@ const struct wire_slot *model_find(const struct model *m, const char *name) {
         return NULL;
 }
 
+/* Whether @name is that of the instance @of, without its number: sleeper of sleeper#2. */
+static bool is_base(const char *name, const char *of) {
+        size_t n = strlen(name);
+
+        return n > 0 && strncmp(of, name, n) == 0 && of[n] == '#';
+}
+
 bool model_matches(const struct wire_slot *slot, const char *name) {
-        return streq(slot->name, name) || (slot->plugin[0] && streq(slot->plugin, name));
+        return streq(slot->name, name) || is_base(name, slot->name) || (slot->plugin[0] && streq(slot->plugin, name));
 }
 
 bool model_knows(const struct model *m, const char *name) {

@@ -9,14 +9,7 @@
 
 #include "lib/util.h"
 
-/*
- * A copy of @size bytes made harmless: what is no UTF-8 and control characters become '?', a tab becomes a space. Values behind
- * words like password and secret are hidden; values behind words like token are masked as Wazo's daemons mask them, and so
- * is, up to the end of the text, whatever looks like a uuid. Meant for one line. Freed by the caller; NULL when out of memory.
- */
-char *text_clean(const char *s, size_t size);
-
-/* text_clean() as a JSON string; NULL when out of memory. */
+/* mask_line() as a JSON string; NULL when out of memory. */
 json_t *text_json(const char *s);
 json_t *text_json_n(const char *s, size_t size);
 

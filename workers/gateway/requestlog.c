@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "lib/memfd.h"
+#include "lib/mask.h"
 #include "lib/secret.h"
 #include "workers/gateway/gateway.h"
 #include "workers/gateway/uri.h"
@@ -62,7 +63,7 @@ static bool wanted(const struct requestlog *l) {
 }
 
 static void add_masked_token(struct text *t, const char *token) {
-        _cleanup_free_ char *masked = secret_mask_token(token);
+        _cleanup_free_ char *masked = mask_token(token);
 
         text_add_repr(t, masked ? masked : HIDDEN);
 }
