@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all integration tests have: a limit of time, and the services' logs in what is said of a failure."""
+import signal
+import sys
+
+import pytest
+
+sys.dont_write_bytecode = True
+import harness  # noqa: E402
+
+SECONDS = 120
+
+
+@pytest.fixture
+def make_service():
+    """Service(...), started, as many as wanted; each is stopped at the end, and what it leaves behind is an error."""
+    made = []
+
+    def make(*args, start=True, **more):
+        service = harness.Service(*args, **more)
+        made.append(service)
+        if start:
+            service.start()
+        return service
+
+    yield make
+    try:
+        for service in made:
+            service.stop()
+    finally:
+        for service in made:
+            service.end_hard()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    def late(signo, frame):
+        raise harness.Timeout(f'not done within {SECONDS * harness.SLOW} s')
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS * harness.SLOW)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    for service in harness.running():
+        report.sections.append((f'log of {service.dir}', service.log()[-5000:]))
+        report.sections.append((f'stderr of {service.dir}', service.stderr()[-2000:]))
