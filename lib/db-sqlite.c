@@ -11,7 +11,9 @@
 #include "lib/db.h"
 #include "lib/fold.h"
 
-#define CACHED 24 /* prepared statements kept a connection */
+/* Prepared statements kept a connection: so many, of so many bytes together. Large ones take longer to run than to prepare. */
+#define CACHED 16
+#define CACHED_BYTES (24 * 1024)
 
 struct connection {
         struct db db;
@@ -19,8 +21,10 @@ struct connection {
         struct {
                 sqlite3_stmt *statement;
                 uint64_t used;
+                int bytes;
         } cache[CACHED];
         uint64_t clock;
+        int cached_bytes;
         bool in_transaction;
 };
 
@@ -124,7 +128,7 @@ static int sqlite_prepare(sqlite3 *sqlite) {
         if (r != SQLITE_OK)
                 return r;
         return sqlite3_exec(sqlite,
-                            "PRAGMA cache_size = -128; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+                            "PRAGMA cache_size = -32; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
                             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                             "PRAGMA journal_size_limit = 4194304",
                             NULL, NULL, NULL);
@@ -203,28 +207,51 @@ static sqlite3_stmt *take_cached(struct connection *c, const char *sql) {
 
                 if (statement && streq(sqlite3_sql(statement), sql)) {
                         c->cache[i].statement = NULL; /* a statement that runs may be wanted again by its row callback */
+                        c->cached_bytes -= c->cache[i].bytes;
                         return statement;
                 }
         }
         return NULL;
 }
 
+static void drop_cached(struct connection *c, size_t i) {
+        (void) sqlite3_finalize(c->cache[i].statement);
+        c->cache[i].statement = NULL;
+        c->cached_bytes -= c->cache[i].bytes;
+}
+
+/* An empty place, or that of the statement that was not wanted for the longest time. */
+static size_t oldest_cached(const struct connection *c, bool empty_too) {
+        size_t oldest = CACHED;
+
+        for (size_t i = 0; i < CACHED; i++) {
+                if (!c->cache[i].statement && empty_too)
+                        return i;
+                if (c->cache[i].statement && (oldest == CACHED || c->cache[i].used < c->cache[oldest].used))
+                        oldest = i;
+        }
+        return oldest;
+}
+
 static void put_cached(struct connection *c, sqlite3_stmt *statement) {
-        size_t oldest = 0;
+        int bytes = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_MEMUSED, 0);
+        size_t i;
 
         (void) sqlite3_reset(statement);
         (void) sqlite3_clear_bindings(statement);
-        for (size_t i = 0; i < CACHED; i++) {
-                if (!c->cache[i].statement) {
-                        oldest = i;
-                        break;
-                }
-                if (c->cache[i].used < c->cache[oldest].used)
-                        oldest = i;
+        if (bytes > CACHED_BYTES / 3) {
+                (void) sqlite3_finalize(statement);
+                return;
         }
-        (void) sqlite3_finalize(c->cache[oldest].statement);
-        c->cache[oldest].statement = statement;
-        c->cache[oldest].used = ++c->clock;
+        while (c->cached_bytes + bytes > CACHED_BYTES && (i = oldest_cached(c, false)) < CACHED)
+                drop_cached(c, i);
+        i = oldest_cached(c, true);
+        if (c->cache[i].statement)
+                drop_cached(c, i);
+        c->cache[i].statement = statement;
+        c->cache[i].used = ++c->clock;
+        c->cache[i].bytes = bytes;
+        c->cached_bytes += bytes;
 }
 
 static int bind(sqlite3_stmt *statement, int i, const struct db_value *v) {

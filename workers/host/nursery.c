@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <malloc.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -30,16 +31,30 @@ struct nursery {
         pid_t parent;
 };
 
+static void load(const char *format, ...) _printf_(1, 2);
+static void load(const char *format, ...) {
+        char path[1024];
+        va_list ap;
+
+        va_start(ap, format);
+        (void) vsnprintf(path, sizeof(path), format, ap);
+        va_end(ap);
+        if (!dlopen(path, RTLD_NOW | RTLD_LOCAL))
+                log_debug("not loaded in advance: %s", strempty(dlerror()));
+}
+
 /* What every plugin worker would otherwise load, relocate and read for itself. What fails here is done, and reported, by who
  * needs it. */
-static void preload(void) {
-        char path[sizeof(((struct paths *) NULL)->drivers) + sizeof("/" DRIVER)];
+static void preload(const char *service) {
         struct paths paths;
 
         if (paths_find(&paths) >= 0) {
-                (void) snprintf(path, sizeof(path), "%s/%s", paths.drivers, DRIVER);
-                if (!dlopen(path, RTLD_NOW | RTLD_LOCAL))
-                        log_debug("not loaded in advance: %s", strempty(dlerror()));
+                load("%s/%s", paths.drivers, DRIVER);
+                /* What the plugins of the service share, if they share anything. */
+                if (paths.build_tree)
+                        load("%s/lib%s-services.so", paths.plugins, service);
+                else
+                        load("%s/%s/lib%s-services.so", paths.plugins, service, service);
         }
         /* Once, of the kernel's random numbers: no client can learn it, that workers share it gives nothing away. */
         json_object_seed(0);
@@ -161,7 +176,7 @@ int nursery_run(struct worker *w) {
                 n.parent_death_signal = 0;
         title_set(w->setup.service, w->setup.name);
         want_no_core();
-        preload();
+        preload(w->setup.service);
 
         hardening_describe(hardening, sizeof(hardening));
         r = worker_note(w, "hardening", "%s", hardening);

@@ -28,6 +28,7 @@ static int open_database(struct wazo_context *ctx) {
         r = db_load(host->driver_dir, uri, &host->driver, ctx->failure, sizeof(ctx->failure));
         if (r >= 0)
                 r = db_open(host->driver, uri, &host->db, ctx->failure, sizeof(ctx->failure));
+        host->fresh = r >= 0;
         return r;
 }
 

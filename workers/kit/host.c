@@ -231,6 +231,10 @@ int wazo_plugin_run(struct wazo_host *host, const struct request *request, struc
         *reply = ctx.reply;
         ctx.reply = REPLY_NULL;
         context_done(&ctx);
+        if (host->fresh) {
+                host->fresh = false;
+                (void) malloc_trim(0); /* what reading the schema took for a moment */
+        }
         return 0;
 }
 

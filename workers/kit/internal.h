@@ -35,6 +35,7 @@ struct wazo_host {
         char driver_dir[512];
         const struct db_driver *driver;
         struct db *db;    /* NULL while idle */
+        bool fresh;       /* db was opened within this request */
 };
 
 struct staged {

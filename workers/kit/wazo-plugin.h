@@ -17,8 +17,9 @@
  *
  * A plugin runs in a process of its own and handles one request at a time, in plain blocking code. One request is one
  * transaction; what fails rolls back whole, events included. A plugin may call another plugin's service, never its dao or
- * model: the service is declared in <name>-service.h, and its code, a static library, is linked into each caller. It then
- * runs within the caller's transaction, with its own rules and events.
+ * model: the service is declared in <name>-service.h, and its code is linked into each caller (in tree: all services of
+ * wazo-confd are one library, see workers/plugins/meson.build). It then runs within the caller's process and transaction, with
+ * its own rules and events.
  *
  * Returns: below zero a negative errno, handed on unchanged; zero success; above zero an outcome that the function names.
  * The wazo_error_ functions decide the request's answer and return -ECANCELED, so "return wazo_error_...(...)" is the
