@@ -153,9 +153,15 @@ int association_run(struct wazo_context *ctx) _must_check_;
 /* One value against one field: *ret is the value to keep, or *ret_errors, a list of texts or a map. */
 int validate_value(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value, json_t **ret, json_t **ret_errors) _must_check_;
 int preset_value(const struct wazo_field *field, json_t **ret) _must_check_;
-bool pattern_matches(const char *pattern, const char *s);
 /* Case-insensitive true/false, on/off, yes/no, t/f, y/n, 1/0: 1, 0, or -EINVAL. */
 int lax_boolean(const char *s);
+
+/* ----- patterns.c ----- */
+
+/* POSIX extended expressions; false for one that is wrong. */
+bool pattern_matches(const char *pattern, const char *s);
+/* name@host.domain: dot-separated atoms before the @, at least two labels behind it, or localhost. */
+bool email_valid(const char *s);
 
 /* ----- members.c ----- */
 
