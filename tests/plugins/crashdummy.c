@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Plugin crashdummy: does on request what plugins do by mistake. GET /crashdummy/{what}?n=NUMBER; what is in the table
- * below. Its section of the configuration, {"start": WORD}, lets it misbehave before it is ready.
+ * below. Its section of the configuration, {"start": WORD, "while": FILE}, lets it misbehave before it is ready; with a
+ * file only as long as that exists.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -411,9 +412,9 @@ static int echo(struct wazo_context *ctx) {
 }
 
 static int start(struct wazo_context *ctx) {
-        const char *how = wazo_setting_string(ctx, "start");
+        const char *how = wazo_setting_string(ctx, "start"), *file = wazo_setting_string(ctx, "while");
 
-        if (!how || strcmp(how, "well") == 0)
+        if (!how || strcmp(how, "well") == 0 || (file && file[0] && access(file, F_OK) < 0))
                 return 0;
         if (strcmp(how, "slowly") == 0)
                 sleep_msec(1500);
@@ -432,6 +433,7 @@ static int start(struct wazo_context *ctx) {
 
 static const struct wazo_setting settings[] = {
         {"start", WAZO_STRING, .preset = "\"well\"", .doc = "well, slowly, never, crash, exit or misconfigured"},
+        {"while", WAZO_STRING, .preset = "\"\"", .doc = "a file: misbehave as long as it is there"},
         {},
 };
 
