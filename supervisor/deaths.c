@@ -98,7 +98,7 @@ static void describe(struct service *s, const struct policy_action *action, stru
                 .restart_nsec = action->restart,
         };
         (void) strcopy(ret->name, sizeof(ret->name), slot->name);
-        (void) strcopy(ret->reason, sizeof(ret->reason), slot->reason);
+        (void) strcopy(ret->reason, sizeof(ret->reason), slot->death);
         if (!d->process)
                 return;
         ret->pid = (int32_t) d->process->pid;

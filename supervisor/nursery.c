@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "supervisor/orphans.h"
 #include "supervisor/process.h"
 
 #define RENEW_NSEC (600 * NSEC_PER_SEC)
@@ -160,6 +161,10 @@ bool nursery_spawn(struct service *s, uint32_t slot, uint32_t generation) {
         return true;
 }
 
+bool nursery_busy(const struct service *s) {
+        return s->nursery && s->nursery->outstanding;
+}
+
 void nursery_forked(struct process *nursery, struct channel_message *m) {
         const struct wire_forked *forked = m->body;
         struct service *s = nursery->service;
@@ -191,6 +196,8 @@ void nursery_forked(struct process *nursery, struct channel_message *m) {
         } else
                 service_event(s, .type = EVENT_SPAWNED, .slot = birth.slot, .generation = birth.generation);
         next(s);
+        if (!nursery_busy(s))
+                orphans_look(s);
 }
 
 void nursery_ready(struct service *s, uint32_t generation) {
@@ -203,6 +210,7 @@ void nursery_died(struct service *s, uint32_t generation) {
 
         if (!n)
                 return;
+        orphans_look(s);
         if (n->outstanding && n->asked == generation)
                 /* Its channel was read dry before: if there is a child, nobody knows it, and the orphans' sweep ends it. */
                 n->outstanding = process_free(n->outstanding);

@@ -16,6 +16,8 @@ bool nursery_is(struct service *s, uint32_t slot);
 
 /* Asks it for a worker; the outcome is an event. False when there is no nursery to wait for: exec it. */
 bool nursery_spawn(struct service *s, uint32_t slot, uint32_t generation);
+/* A fork was asked for and not answered: there may be a child that nobody knows yet. */
+bool nursery_busy(const struct service *s);
 /* FORKED. */
 void nursery_forked(struct process *nursery, struct channel_message *m);
 /* A nursery serves from now on. */

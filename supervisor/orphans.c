@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#include "supervisor/nursery.h"
 #include "supervisor/watch.h"
 
 #define GONE_MAX 1024
@@ -18,6 +19,7 @@
 struct orphans {
         sd_event_source *sigchld_source, *sweep_source;
         int sigchld_fd;
+        bool waiting;          /* for the nursery's answer */
         pid_t gone[GONE_MAX];  /* sessions whose worker died since the last sweep */
         size_t n_gone;
 };
@@ -93,6 +95,12 @@ static int on_sigchld(sd_event_source *source, int fd, uint32_t revents, void *u
         struct signalfd_siginfo ignored;
         struct service *s = userdata;
 
+        /* A zombie may be the child that the nursery is about to tell of: it is asked for again when it has. */
+        if (nursery_busy(s)) {
+                (void) sd_event_source_set_enabled(s->orphans->sigchld_source, SD_EVENT_OFF);
+                s->orphans->waiting = true;
+                return 0;
+        }
         while (read(fd, &ignored, sizeof(ignored)) == (ssize_t) sizeof(ignored))
                 ;
         for (unsigned i = 0; i < REAP_MAX; i++) {
@@ -106,6 +114,13 @@ static int on_sigchld(sd_event_source *source, int fd, uint32_t revents, void *u
         }
         (void) kill(getpid(), SIGCHLD);
         return 0;
+}
+
+void orphans_look(struct service *s) {
+        if (!s->orphans->waiting)
+                return;
+        s->orphans->waiting = false;
+        (void) sd_event_source_set_enabled(s->orphans->sigchld_source, SD_EVENT_ON);
 }
 
 int orphans_init(struct service *s) {

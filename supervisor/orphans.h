@@ -12,5 +12,7 @@ int orphans_init(struct service *s) _must_check_;
 void orphans_done(struct service *s);
 /* This worker is gone: what is left of its session is ended, soon. */
 void orphans_of(struct service *s, pid_t pid);
+/* No birth is outstanding any more: what was put off for it is done. */
+void orphans_look(struct service *s);
 /* The service has ended: whoever is still our child gets SIGKILL and, for a moment, the chance to be reaped. */
 void orphans_end_all(struct service *s);

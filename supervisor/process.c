@@ -17,6 +17,7 @@
 #include "supervisor/messages.h"
 #include "supervisor/notify.h"
 #include "supervisor/nursery.h"
+#include "supervisor/orphans.h"
 #include "supervisor/spawn.h"
 #include "supervisor/stderr.h"
 #include "supervisor/watch.h"
@@ -69,7 +70,11 @@ static void collect(struct process *p) {
         process_read(p, READ_ALL);
         stderr_drain(p);
         notify_socket_close(p);
-        if (syscall(SYS_waitid, P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG, &usage) < 0 || info.si_pid == 0)
+        if (syscall(SYS_waitid, P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG, &usage) < 0) {
+                /* Reaped by somebody else, which must not be: how it ended is not known any more, that it did is. */
+                info.si_code = CLD_KILLED;
+                info.si_status = SIGKILL;
+        } else if (info.si_pid == 0)
                 return;
         p->dead = true;
         deaths_begin(s, p, &info, &usage);
@@ -77,6 +82,7 @@ static void collect(struct process *p) {
                       .exit_status = info.si_status);
         if (p->kind == WIRE_KIND_NURSERY)
                 nursery_died(s, p->generation);
+        orphans_of(s, p->pid);
         deaths_end(s);
         (void) process_free(p);
 }
