@@ -185,6 +185,7 @@ static int make_workers(struct build *b) {
                         .control_group = b->plan.control_group,
                         .owner_commands = *b->layout.dev,
                         .plan = &b->plan,
+                        .descriptions = &b->descriptions,
                         .settings = &b->settings,
                         .tokens = &b->tokens,
                         .findings = b->findings,

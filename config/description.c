@@ -157,6 +157,7 @@ int description_check(const json_t *root, const char *name, char *reterr, size_t
         const json_t *abi = json_object_get(root, "abi"), *build_id = json_object_get(root, "build_id");
         const json_t *openapi = json_object_get(root, "openapi");
         const json_t *subscriptions = json_object_get(root, "subscriptions");
+        const json_t *migrations = json_object_get(root, "migrations");
         int r;
 
         if (json_object_get(root, "problem"))
@@ -168,6 +169,8 @@ int description_check(const json_t *root, const char *name, char *reterr, size_t
                 return wrong(&c, "openapi must be an object");
         if (subscriptions && !json_is_array(subscriptions))
                 return wrong(&c, "subscriptions must be a list");
+        if (migrations && !is_strings(migrations))
+                return wrong(&c, "migrations must be a list of texts");
 
         if (!plugin || !streq(plugin, name))
                 r = wrong(&c, "it describes a plugin \"%.48s\"", strempty(plugin));

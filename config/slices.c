@@ -106,13 +106,30 @@ int slice_control(const struct slice_facts *facts, char **ret) {
                     ret);
 }
 
+/* {"plugin": ["SQL", ...]}, of those that have some. */
+static json_t *plugin_migrations(const struct descriptions *descriptions) {
+        json_t *all = json_object();
+
+        for (size_t i = 0; i < descriptions->n; i++) {
+                const struct description *d = &descriptions->list[i];
+                json_t *own = d->problem ? NULL : json_object_get(d->root, "migrations");
+
+                if (json_array_size(own) > 0 && json_object_set(all, d->name, own) < 0) {
+                        json_decref(all);
+                        return NULL;
+                }
+        }
+        return all;
+}
+
 int slice_migrate(const struct slice_facts *facts, char **ret) {
-        return dump(json_pack("{s:{s:s}, s:s?, s:s, s:s, s:s}",
+        return dump(json_pack("{s:{s:s}, s:s?, s:s, s:s, s:s, s:o}",
                               "db", "uri", facts->db_uri,
                               "uuid", facts->uuid,
                               "version", facts->version,
                               "migrations", facts->migrations,
-                              "driver_dir", facts->driver_dir),
+                              "driver_dir", facts->driver_dir,
+                              "plugins", plugin_migrations(facts->descriptions)),
                     ret);
 }
 

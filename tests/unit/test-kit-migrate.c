@@ -125,6 +125,24 @@ START_TEST(a_newer_database) {
 }
 END_TEST
 
+START_TEST(tables_of_a_plugin) {
+        static const char *const one[] = {"CREATE TABLE note (id INTEGER); INSERT INTO note VALUES (1)", NULL};
+        static const char *const two[] = {"CREATE TABLE note (id INTEGER); INSERT INTO note VALUES (1)", "INSERT INTO note VALUES (2)", NULL};
+        static const char *const bad[] = {"CREATE TABLE half (id INTEGER); INSERT INTO nowhere VALUES (1)", NULL};
+
+        ck_assert_int_eq(migrate_plugin(db, "note", one, error, sizeof(error)), 1);
+        ck_assert_int_eq(migrate_plugin(db, "note", one, error, sizeof(error)), 0);
+        ck_assert_int_eq(migrate_plugin(db, "note", two, error, sizeof(error)), 1);
+        expect("SELECT group_concat(id) FROM note", "1,2");
+        ck_assert_int_eq(migrate_plugin(db, "note", one, error, sizeof(error)), -ENOTUNIQ);
+        ck_assert_ptr_nonnull(strstr(error, "newer"));
+        ck_assert_int_eq(migrate_plugin(db, "other", bad, error, sizeof(error)), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(error, "plugin other: migration 1: "));
+        expect("SELECT COUNT(*) FROM sqlite_master WHERE name = 'half'", "0");
+        expect("SELECT COUNT(*) FROM wazo_plugin_migration WHERE plugin = 'other'", "0");
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("kit-migrate");
         TCase *tc = tcase_create("migrate");
@@ -136,6 +154,7 @@ int main(void) {
         tcase_add_test(tc, a_failing_one_leaves_nothing);
         tcase_add_test(tc, bad_directories);
         tcase_add_test(tc, a_newer_database);
+        tcase_add_test(tc, tables_of_a_plugin);
         suite_add_tcase(suite, tc);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

@@ -290,10 +290,10 @@ static int make(const struct wazo_plugin *plugin, const char *build_id, json_t *
         for (const struct wazo_subscription *s = plugin->subscriptions; s && s->event; s++)
                 if (json_array_append_new(subscriptions, json_pack("{s:s}", "event", s->event)) < 0)
                         return -ENOMEM;
-        *ret = json_pack("{s:s,s:i,s:s,s:s,s:O,s:O,s:O,s:{s:o,s:o,s:o},s:O}", "plugin", plugin->name, "abi", (int) plugin->abi, "version",
+        *ret = json_pack("{s:s,s:i,s:s,s:s,s:O,s:O,s:O,s:{s:o,s:o,s:o},s:o,s:O}", "plugin", plugin->name, "abi", (int) plugin->abi, "version",
                          strempty(plugin->version), "build_id", build_id, "routes", routes, "subscriptions", subscriptions, "config",
                          settings, "sandbox", "read", strings(needs->read), "write", strings(needs->write), "connect",
-                         strings(needs->connect), "openapi", openapi);
+                         strings(needs->connect), "migrations", strings(plugin->migrations), "openapi", openapi);
         return *ret ? 0 : -ENOMEM;
 }
 

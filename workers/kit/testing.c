@@ -46,7 +46,7 @@ static void count_outbox(void *userdata) {
         t->nudges++;
 }
 
-static void migrate_new(const char *uri) {
+static void migrate(const char *uri, const struct wazo_plugin *plugin, bool new) {
         const struct db_driver *driver;
         char error[512] = "", uuid[64];
         enum migrate_uuid source;
@@ -58,7 +58,10 @@ static void migrate_new(const char *uri) {
                 r = db_open(driver, uri, &db, error, sizeof(error));
         if (r < 0)
                 give_up("%s", error);
-        r = migrate_all(db, environment("WAZO_TEST_MIGRATIONS"), NULL, "26.08", uuid, &source, error, sizeof(error));
+        if (new)
+                r = migrate_all(db, environment("WAZO_TEST_MIGRATIONS"), NULL, "26.08", uuid, &source, error, sizeof(error));
+        if (r >= 0 && plugin->migrations)
+                r = migrate_plugin(db, plugin->name, plugin->migrations, error, sizeof(error));
         db_close(db);
         if (r < 0)
                 give_up("migrations: %s", error);
@@ -82,8 +85,7 @@ struct testing *testing_new(const struct wazo_plugin *plugin, const struct testi
         (void) snprintf(uri, sizeof(uri), "sqlite://%s/test.sqlite?mode=rwc", database ? database->dir : t->dir);
         if (database)
                 t->dir[0] = 0;
-        else
-                migrate_new(uri);
+        migrate(uri, plugin, !database);
         slice = json_pack("{s:{s:s},s:s,s:s,s:s,s:s,s:{}}", "db", "uri", uri, "uuid", "50000000-0000-4000-8000-000000000005", "version",
                           "26.08", "master_tenant", TESTING_TENANT, "driver_dir", environment("WAZO_TEST_DRIVERS"), "config");
         text = json_dumps(slice, 0);

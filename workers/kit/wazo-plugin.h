@@ -610,6 +610,9 @@ struct wazo_plugin {
         const struct wazo_needs *needs;
         /* Once, before ready. For a configuration that cannot work: "return wazo_error_plain(ctx, 500, "text")". Opens nothing. */
         int (*init)(struct wazo_context *ctx);
+        /* The tables of its own: scripts of SQL, each applied once and in a transaction, in this order, before the plugin runs
+         * first. What was released stays as it is; a change is one script more. Ended by NULL. */
+        const char *const *migrations;
 };
 
 /* What a plugin defines. */

@@ -6,6 +6,8 @@
 #include "lib/worker.h"
 #include "workers/migrate/migrate.h"
 
+#define PLUGIN_SCRIPTS_MAX 256
+
 /* A database that is locked or full may mend; one that is broken, foreign or newer will not by itself. */
 static enum wire_cause cause_of(int error) {
         switch (error) {
@@ -44,6 +46,33 @@ static struct db *open_database(struct worker *w, const json_t *slice) {
         return db;
 }
 
+/* A script that cannot work is its plugin's business alone: the others go on, and its own requests say what is missing. */
+static int migrate_plugins(struct db *db, const json_t *plugins, char *error, size_t error_size) {
+        const char *name, *scripts[PLUGIN_SCRIPTS_MAX + 1];
+        const json_t *list, *script;
+        size_t i;
+
+        json_object_foreach((json_t *) plugins, name, list) {
+                int r;
+
+                if (json_array_size(list) > PLUGIN_SCRIPTS_MAX) {
+                        log_error("plugin %s: more than %d migrations: none is applied", name, PLUGIN_SCRIPTS_MAX);
+                        continue;
+                }
+                json_array_foreach(list, i, script)
+                        scripts[i] = strempty(json_string_value(script));
+                scripts[json_array_size(list)] = NULL;
+                r = migrate_plugin(db, name, scripts, error, error_size);
+                if (r < 0 && cause_of(r) == WIRE_CAUSE_EXIT)
+                        return r;
+                if (r < 0)
+                        log_error("%s", error);
+                else if (r > 0)
+                        log_info("plugin %s: %d migrations applied", name, r);
+        }
+        return 0;
+}
+
 int main(void) {
         static const char *const sources[] = {
                 [MIGRATE_UUID_ENVIRONMENT] = "from XIVO_UUID",
@@ -71,11 +100,14 @@ int main(void) {
         db = open_database(&w, slice);
         r = migrate_all(db, strempty(text_of(slice, "migrations")), text_of(slice, "uuid"), strempty(text_of(slice, "version")), uuid, &source,
                         error, sizeof(error));
-        db_close(db);
         if (r < 0)
                 worker_fail(&w, cause_of(r), "%s", error);
         if (r > 0)
                 log_info("%d migrations applied", r);
+        r = migrate_plugins(db, json_object_get(slice, "plugins"), error, sizeof(error));
+        db_close(db);
+        if (r < 0)
+                worker_fail(&w, cause_of(r), "%s", error);
         (void) worker_note(&w, "uuid", "%s", sources[source]);
         json_decref(slice);
         return 0;

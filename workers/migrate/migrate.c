@@ -236,3 +236,68 @@ int migrate_all(struct db *db, const char *dir, const char *uuid, const char *ve
         r = update_infos(db, uuid, version, ret_uuid, ret_source, error, error_size);
         return r < 0 ? r : applied;
 }
+
+/* ----- a plugin's own ----- */
+
+#define PLUGIN_NEWEST "SELECT COALESCE(MAX(number), 0) FROM wazo_plugin_migration WHERE plugin = ?"
+
+/* Within a transaction, as apply(). */
+static int apply_script(struct db *db, const char *plugin, int64_t number, const char *sql) {
+        struct db_value values[3];
+        int64_t newest = 0;
+        char now[32];
+        int r;
+
+        values[0] = db_text(plugin);
+        r = db_run(db, PLUGIN_NEWEST, values, 1, newest_row, &newest, NULL);
+        if (r < 0 || newest >= number)
+                return r;
+        r = db_script(db, sql);
+        if (r < 0)
+                return r;
+        utc_now(now, sizeof(now));
+        values[1] = db_integer(number);
+        values[2] = db_text(now);
+        r = db_run(db, "INSERT INTO wazo_plugin_migration (plugin, number, applied_at) VALUES (?, ?, ?)", values, 3, NULL, NULL, NULL);
+        return r < 0 ? r : 1;
+}
+
+int migrate_plugin(struct db *db, const char *plugin, const char *const *scripts, char *error, size_t error_size) {
+        struct db_value name = db_text(plugin);
+        int64_t newest = 0, n = 0;
+        int r, applied = 0;
+
+        while (scripts[n])
+                n++;
+        r = db_script(db, "CREATE TABLE IF NOT EXISTS wazo_plugin_migration (plugin TEXT NOT NULL, number INTEGER NOT NULL, "
+                          "applied_at TEXT NOT NULL, PRIMARY KEY (plugin, number))");
+        if (r >= 0)
+                r = db_run(db, PLUGIN_NEWEST, &name, 1, newest_row, &newest, NULL);
+        if (r < 0) {
+                (void) snprintf(error, error_size, "table wazo_plugin_migration: %s", db_error(db));
+                return r;
+        }
+        if (newest > n) {
+                (void) snprintf(error, error_size, "plugin %s: the database is newer than the plugin: it has migration %lld, the plugin ends "
+                                "with %lld", plugin, (long long) newest, (long long) n);
+                return -ENOTUNIQ;
+        }
+        for (int64_t i = newest; i < n; i++) {
+                r = db_begin(db, true);
+                if (r >= 0)
+                        r = apply_script(db, plugin, i + 1, scripts[i]);
+                if (r >= 0) {
+                        int e = db_commit(db);
+
+                        r = e < 0 ? e : r;
+                }
+                if (r < 0) {
+                        (void) snprintf(error, error_size, "plugin %s: migration %lld: %s", plugin, (long long) i + 1,
+                                        db_error(db)[0] ? db_error(db) : strerror(-r));
+                        db_rollback(db);
+                        return r;
+                }
+                applied += r;
+        }
+        return applied;
+}

@@ -18,3 +18,9 @@ enum migrate_uuid { MIGRATE_UUID_ENVIRONMENT, MIGRATE_UUID_KEPT, MIGRATE_UUID_GE
  */
 int migrate_all(struct db *db, const char *dir, const char *uuid, const char *version, char ret_uuid[64], enum migrate_uuid *ret_source,
                 char *error, size_t error_size) _must_check_;
+
+/*
+ * The same for a plugin's own tables (struct wazo_plugin, .migrations): @scripts, ended by NULL, are numbered from 1 in table
+ * wazo_plugin_migration. Returns how many were applied. -ENOTUNIQ for a database that knows more of them.
+ */
+int migrate_plugin(struct db *db, const char *plugin, const char *const *scripts, char *error, size_t error_size) _must_check_;
