@@ -148,6 +148,13 @@ void log_write(enum log_level level, const char *format, ...) {
         va_end(ap);
 }
 
+void log_name(char *ret, size_t size, const char *service, const char *worker) {
+        (void) snprintf(ret, size, "%s%s%s", service, worker ? "." : "", strempty(worker));
+        for (char *c = ret; *c; c++)
+                if (*c == '-')
+                        *c = '_';
+}
+
 void log_write_as(const char *logger, enum log_level level, const char *format, ...) {
         va_list ap;
 

@@ -38,6 +38,8 @@ void log_set_ring(struct ring *ring);
 
 void log_write(enum log_level level, const char *format, ...) _printf_(2, 3);
 void log_writev(enum log_level level, const char *format, va_list ap) _printf_(2, 0);
+/* A logger's name, wazo_confd.user for worker user of wazo-confd; @worker NULL for the service itself. */
+void log_name(char *ret, size_t size, const char *service, const char *worker);
 /* A line with another logger's name: STDERR of a worker, say. */
 void log_write_as(const char *logger, enum log_level level, const char *format, ...) _printf_(3, 4);
 

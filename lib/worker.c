@@ -125,10 +125,7 @@ static int take_setup(struct worker *w, struct channel_message *m) {
 }
 
 static void set_logger(struct worker *w) {
-        (void) snprintf(w->logger, sizeof(w->logger), "%s.%s", w->setup.service, w->setup.name);
-        for (char *c = w->logger; *c; c++)
-                if (*c == '-')
-                        *c = '_';
+        log_name(w->logger, sizeof(w->logger), w->setup.service, w->setup.name);
         log_setup(WORKER_FD_LOG, -1, w->logger, (enum log_level) w->setup.log_level);
         if (w->setup.plugin[0])
                 log_set_plugin(w->setup.plugin);

@@ -122,10 +122,7 @@ static int run(struct service *s) {
         if (r != 0)
                 return r;
 
-        (void) strcopy(logger, sizeof(logger), s->plan.service);
-        for (char *c = logger; *c; c++)
-                if (*c == '-')
-                        *c = '_';
+        log_name(logger, sizeof(logger), s->plan.service, NULL);
         log_setup(s->log_fd, isatty(STDERR_FILENO) ? STDERR_FILENO : -1, logger, s->log_level);
         r = service_run(s);
         ground_leave(s);

@@ -61,8 +61,11 @@ static void show(struct process *p) {
                 lines->shown = 0;
         }
         if (lines->shown < BURST) {
+                char logger[2 * WIRE_NAME_MAX];
+
                 lines->shown++;
-                log_write_as(name, LOG_LEVEL_INFO, "[pid %d] %s", (int) p->pid, line);
+                log_name(logger, sizeof(logger), p->service->plan.service, name);
+                log_write_as(logger, LOG_LEVEL_INFO, "[pid %d] %s", (int) p->pid, line);
         } else
                 lines->suppressed++;
 }
