@@ -332,10 +332,11 @@ static void spawn_by_exec(struct service *s, uint32_t slot, uint32_t generation,
                 .processes = worker ? rlimit_of(worker->processes_max) : RLIM_INFINITY,
         };
 
-        if (kind == WIRE_KIND_EXEC)
+        /* Without a plan there is only the nursery. */
+        if (kind == WIRE_KIND_EXEC && worker)
                 memcpy(argv, worker->argv, sizeof(worker->argv));
         else {
-                argv[0] = (char *) (is_host(kind) ? "wazo-host" : worker->argv[0]);
+                argv[0] = (char *) (is_host(kind) || !worker ? "wazo-host" : worker->argv[0]);
                 argv[1] = (char *) (kind == WIRE_KIND_NURSERY ? "--nursery" : name);
         }
 
