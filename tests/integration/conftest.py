@@ -51,5 +51,6 @@ def pytest_runtest_makereport(item, call):
     if not report.failed:
         return
     for service in harness.running():
-        report.sections.append((f'log of {service.dir}', service.log()[-5000:]))
+        lines = [line for line in service.log().splitlines() if '): request: ' not in line and '): response to ' not in line]
+        report.sections.append((f'log of {service.dir}', '\n'.join(lines)[-5000:]))
         report.sections.append((f'stderr of {service.dir}', service.stderr()[-2000:]))
