@@ -74,7 +74,7 @@ static json_t *service_of(const struct model *m, uint64_t now) {
         r |= answers_set(service, "version", text_json(s->version));
         r |= answers_set(service, "pid", json_integer(s->pid));
         r |= answers_set(service, "ready", json_boolean(s->ready));
-        r |= answers_set(service, "degraded", json_boolean(s->degraded));
+        r |= answers_set(service, "degraded", json_boolean(model_is_degraded(m)));
         r |= answers_set(service, "stopping", json_boolean(s->stopping));
         r |= answers_set(service, "status", text_json(s->status));
         r |= answers_set(service, "started", text_json_time(s->started_wall));
@@ -92,6 +92,22 @@ static json_t *versioned(void) {
         return answers_finish(answer, answers_set(answer, "version", json_integer(ANSWERS_VERSION)));
 }
 
+/* As the configuration child told them, our texts made safe like all others. */
+static json_t *problems_of(const struct model *m) {
+        json_t *problems = json_array(), *given;
+        int r = problems ? 0 : -1;
+        size_t i;
+
+        json_array_foreach(m->problems, i, given) {
+                json_t *problem = json_object();
+
+                r |= answers_set(problem, "plugin", text_json(strempty(json_string_value(json_object_get(given, "plugin")))));
+                r |= answers_set(problem, "text", text_json(strempty(json_string_value(json_object_get(given, "text")))));
+                r |= json_array_append_new(problems, problem);
+        }
+        return answers_finish(problems, r);
+}
+
 json_t *answers_status(const struct model *m, uint64_t now) {
         json_t *answer = versioned(), *workers = json_array();
         int r = 0;
@@ -100,6 +116,7 @@ json_t *answers_status(const struct model *m, uint64_t now) {
                 r |= json_array_append_new(workers, answers_worker(m->slots[i], now));
         r |= answers_set(answer, "service", service_of(m, now));
         r |= answers_set(answer, "workers", workers);
+        r |= answers_set(answer, "problems", problems_of(m));
         return answers_finish(answer, r);
 }
 

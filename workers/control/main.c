@@ -60,6 +60,12 @@ static int read_plan(struct control *c) {
         return fd < 0 ? fd : model_take_plan(&c->model, fd);
 }
 
+static int read_problems(struct control *c) {
+        _cleanup_close_ int fd = worker_take_fd(&c->worker, WIRE_FD_DESCRIPTIONS, 0);
+
+        return fd < 0 ? fd : model_take_problems(&c->model, fd);
+}
+
 static void setup(struct control *c) {
         _cleanup_close_ int listener = worker_take_fd(&c->worker, WIRE_FD_CONTROL, 0);
         int r;
@@ -73,6 +79,9 @@ static void setup(struct control *c) {
         r = read_plan(c);
         if (r < 0)
                 log_warning("the plan cannot be read: %s", strerror(-r));
+        r = read_problems(c);
+        if (r < 0)
+                log_warning("which plugins cannot run is not known: %s", strerror(-r));
 
         r = server_start(&c->server, fd_steal(&listener));
         if (r < 0)

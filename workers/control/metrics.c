@@ -144,7 +144,7 @@ int metrics_render(const struct model *m, uint64_t now, char **ret, size_t *ret_
                 return -ENOMEM;
         put_info(out, m);
         put_service(out, m, "wazo_suite_service_ready", "gauge", "1 when the service is ready.", s->ready != 0);
-        put_service(out, m, "wazo_suite_service_degraded", "gauge", "1 when a worker is not well.", s->degraded != 0);
+        put_service(out, m, "wazo_suite_service_degraded", "gauge", "1 when a worker is not well, or a plugin cannot run.", model_is_degraded(m));
         put_service(out, m, "wazo_suite_service_start_time_seconds", "gauge", "When the supervisor began, since the epoch.",
                     seconds(s->started_wall));
         put_service(out, m, "wazo_suite_plan_serial", "gauge", "Grows with each reload that was applied.", (double) s->plan_serial);

@@ -7,6 +7,9 @@
 #include "lib/log.h"
 #include "lib/memfd.h"
 
+/* Of descriptions. */
+#define DOCUMENT_MAX (32U * 1024 * 1024)
+
 void model_done(struct model *m) {
         for (size_t i = 0; i < m->n_slots; i++)
                 free(m->slots[i]);
@@ -14,6 +17,7 @@ void model_done(struct model *m) {
         plan_done(&m->plan);
         if (m->plan_data)
                 (void) munmap(m->plan_data, m->plan_size);
+        json_decref(m->problems);
         *m = (struct model) {0};
 }
 
@@ -133,8 +137,48 @@ int model_take_plan(struct model *m, int fd) {
         return 0;
 }
 
+/*
+ * The document is large and all but its end is for gateways, so only that is parsed: "problems" is the last member, on a
+ * line of its own, and no text in JSON holds a line's end (docs/description.md).
+ */
+int model_take_problems(struct model *m, int fd) {
+        static const char member[] = "\n\"problems\": ";
+        const char *from = NULL, *text;
+        json_t *root, *problems;
+        size_t size;
+        void *data;
+        int r;
+
+        r = memfd_check(fd, DOCUMENT_MAX, &size);
+        if (r < 0)
+                return r;
+        if (size == 0)
+                return -EBADMSG;
+        data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+                return -errno;
+        text = data;
+        for (const char *at = text; (at = memmem(at, size - (size_t) (at - text), member, strlen(member))); at++)
+                from = at + strlen(member);
+        /* The document's own brace is behind the array: it may stay. */
+        root = from ? json_loadb(from, size - (size_t) (from - text), JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+        (void) munmap(data, size);
+        if (!json_is_array(root)) {
+                json_decref(root);
+                return -EBADMSG;
+        }
+        problems = m->problems;
+        m->problems = root;
+        json_decref(problems);
+        return 0;
+}
+
 bool model_is_complete(const struct model *m) {
         return m->has_service && m->has_plan && m->n_slots >= m->plan.n_workers;
+}
+
+bool model_is_degraded(const struct model *m) {
+        return m->service.degraded || json_array_size(m->problems) > 0;
 }
 
 const struct wire_slot *model_find(const struct model *m, const char *name) {

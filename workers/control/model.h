@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <jansson.h>
+
 #include "config/plan.h"
 #include "lib/wire.h"
 
@@ -19,6 +21,7 @@ struct model {
         void *plan_data; /* mapped */
         size_t plan_size;
         bool has_plan;
+        json_t *problems; /* plugins that cannot run: [{"plugin", "text"}]; NULL: unknown */
 
         /* Seen since this process began. */
         bool has_service;
@@ -34,8 +37,14 @@ void model_drop_slot(struct model *m, uint32_t number);
 /* Reads the sealed plan in @fd, which stays the caller's. On an error the plan before stays. */
 int model_take_plan(struct model *m, int fd) _must_check_;
 
+/* Reads which plugins cannot run from the sealed descriptions in @fd, which stays the caller's. */
+int model_take_problems(struct model *m, int fd) _must_check_;
+
 /* Whether the service and every worker of the plan have been heard of. */
 bool model_is_complete(const struct model *m);
+
+/* Less than whole: the supervisor says so, or a plugin that is wanted cannot run. */
+bool model_is_degraded(const struct model *m);
 
 /* The slot of this name, or NULL. */
 const struct wire_slot *model_find(const struct model *m, const char *name);

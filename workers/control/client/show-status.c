@@ -95,10 +95,21 @@ static void show_hardening(const json_t *workers) {
         json_decref(said);
 }
 
+static void show_problems(const json_t *problems) {
+        const json_t *problem;
+        size_t i;
+
+        if (json_array_size(problems) > 0)
+                printf("\n%sPLUGINS THAT CANNOT RUN%s\n", format_bold(), format_plain());
+        json_array_foreach(problems, i, problem)
+                printf("  %s: %s\n", get_string(problem, "plugin"), get_string(problem, "text"));
+}
+
 void show_status(const json_t *answer) {
         const json_t *workers = json_object_get(answer, "workers");
 
         show_service(json_object_get(answer, "service"));
         show_workers(workers);
+        show_problems(json_object_get(answer, "problems"));
         show_hardening(workers);
 }
