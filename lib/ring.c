@@ -62,7 +62,7 @@ void ring_write(struct ring *ring, const void *text, size_t size) {
 }
 
 int ring_append(int fd, const void *text, size_t size) {
-        struct ring *ring;
+        struct ring *ring = NULL;
         int r;
 
         r = ring_map(fd, &ring);
