@@ -223,7 +223,7 @@ static int lookup(struct wazo_context *ctx, const struct wazo_service *service, 
 }
 
 int wazo_lookup(struct wazo_context *ctx, const struct wazo_service *service, const char *parameter, enum wazo_key key, json_t **ret) {
-        return lookup(ctx, service, parameter, key, "id", ret);
+        return lookup(ctx, service, parameter, key, key == WAZO_KEY_UUID ? "uuid" : "id", ret);
 }
 
 /* ----- one request ----- */
