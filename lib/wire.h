@@ -12,8 +12,8 @@
 
 #include "lib/util.h"
 
-#define WIRE_MAJOR 1
-#define WIRE_MINOR 0
+#define WIRE_MAJOR 1U
+#define WIRE_MINOR 0U
 
 /* A packet is never larger: past it, content travels in a sealed memory file. (wmem_default holds some 90 of these.) */
 #define WIRE_INLINE_MAX 8192
@@ -154,6 +154,7 @@ struct wire_note {
 
 struct wire_drain {
         uint64_t deadline; /* CLOCK_MONOTONIC nsec: what is not done by then is lost */
+        uint64_t idle;     /* ... when a gateway closes connections that ask nothing; 0: at the deadline */
 };
 
 struct wire_log_level {

@@ -11,13 +11,20 @@
 #include "supervisor/nursery.h"
 #include "supervisor/process.h"
 
+/* A client whose request crosses the end of its connection has this long to have sent it before. */
+#define STOP_IDLE_NSEC (500 * NSEC_PER_MSEC)
+
 static void act_spawn(struct service *s, const struct policy_action *a) {
         process_spawn(s, a->slot, a->generation);
 }
 
 static void act_drain(struct service *s, const struct policy_action *a) {
         struct process *p = service_process(s, a->slot, a->generation);
-        struct wire_drain drain = {.deadline = a->deadline};
+        /* Clients come back to a gateway's successor, and may take their time; when there is none, they are not waited for. */
+        struct wire_drain drain = {
+                .deadline = a->deadline,
+                .idle = s->stopping ? MIN(now_monotonic() + STOP_IDLE_NSEC, a->deadline) : a->deadline,
+        };
 
         if (!p)
                 return;

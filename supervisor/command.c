@@ -51,7 +51,9 @@ static void for_workers(struct process *control, uint64_t id, const struct wire_
         command_answer(control, id, 0, -1, "%u worker%s: %s", n, n == 1 ? "" : "s", done);
         for (uint32_t slot = 0; slot < s->policy.n_slots; slot++)
                 if (matches(s, slot, command->worker))
-                        service_event(s, .type = event, .slot = slot);
+                        /* Only an operator ends what an operator began: a held one that he wants restarted is held no longer. */
+                        service_event(s, .type = event == EVENT_RESTART && policy_slot(&s->policy, slot)->held ? EVENT_RESET : event,
+                                      .slot = slot);
 }
 
 static void restart(struct process *control, uint64_t id, const struct wire_command *command) {
@@ -112,6 +114,7 @@ void command_run(struct process *control, uint64_t id, const struct wire_command
                 command_answer(control, id, -ESHUTDOWN, -1, "the service is stopping");
                 return;
         }
-        log_info("operator's command: %s %s", wire_verb_to_string(command->verb), command->worker);
+        log_info("operator's command: %s %s", wire_verb_to_string(command->verb),
+                 command->verb == WIRE_VERB_LOG_LEVEL ? strempty(log_level_to_string(command->argument)) : command->worker);
         handlers[command->verb](control, id, command);
 }

@@ -664,7 +664,7 @@ def test_drain(gateway):
     busy.sendall(b'GET /1.1/users HTTP/1.1\r\nHost: x\r\nX-Auth-Token: all\r\n\r\n')
     while not worker.requests:
         time.sleep(0.01)
-    gateway.send(DRAIN, struct.pack('<Q', time.monotonic_ns() + 5_000_000_000))
+    gateway.send(DRAIN, struct.pack('<QQ', time.monotonic_ns() + 5_000_000_000, 0))
     gateway.sync()
     worker.answer = echo
     echo(worker, worker.requests[0])
@@ -681,10 +681,27 @@ def test_drain_deadline(gateway):
     idle, busy = connect(gateway), connect(gateway)
     busy.sendall(b'GET /1.1/users HTTP/1.1\r\nHost: x\r\nX-Auth-Token: all\r\n\r\n')
     time.sleep(0.2)
-    gateway.send(DRAIN, struct.pack('<Q', time.monotonic_ns() + 500_000_000))
+    gateway.send(DRAIN, struct.pack('<QQ', time.monotonic_ns() + 500_000_000, 0))
     assert read_answer(busy).status == 503
     assert read_answer(idle) is None
     assert gateway.wait(5) == 0
+
+
+def test_drain_without_a_successor(gateway):
+    """Connections that ask nothing are closed early; who is being answered has his time."""
+    worker = gateway.workers[0]
+    worker.answer = None
+    idle, busy = connect(gateway), connect(gateway)
+    busy.sendall(b'GET /1.1/users HTTP/1.1\r\nHost: x\r\nX-Auth-Token: all\r\n\r\n')
+    while not worker.requests:
+        time.sleep(0.01)
+    now = time.monotonic_ns()
+    gateway.send(DRAIN, struct.pack('<QQ', now + 20_000_000_000, now + 200_000_000))
+    assert read_answer(idle) is None
+    assert 200_000_000 <= time.monotonic_ns() - now < 5_000_000_000
+    echo(worker, worker.requests[0])
+    assert read_answer(busy).status == 200
+    assert gateway.wait(3) == 0
 
 
 def test_the_supervisor_is_gone(gateway):

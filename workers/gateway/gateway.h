@@ -65,7 +65,7 @@ void supervisor_inflight(struct gateway *g, const struct wire_inflight *inflight
 /* http.c */
 int http_start(struct gateway *g) _must_check_;
 /* No new connections; the loop ends when the last is gone, or soon behind the deadline. */
-void http_drain(struct gateway *g, uint64_t deadline);
+void http_drain(struct gateway *g, const struct wire_drain *drain);
 /* Everybody is answered 503 and the daemons are stopped. */
 void http_stop(struct gateway *g);
 /* Hands the answered exchange back to libmicrohttpd, at the end of this turn of the loop. */

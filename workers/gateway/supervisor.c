@@ -71,7 +71,7 @@ static int take_message(struct gateway *g, struct channel_message *m) {
                 slots_remove(g, ((const struct wire_slot_gone *) m->body)->slot);
                 return 0;
         case WIRE_DRAIN:
-                http_drain(g, ((const struct wire_drain *) m->body)->deadline);
+                http_drain(g, m->body);
                 return 0;
         case WIRE_LOG_LEVEL:
                 if (((const struct wire_log_level *) m->body)->level < LOG_LEVEL_MAX)
