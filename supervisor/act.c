@@ -29,7 +29,6 @@ static void act_drain(struct service *s, const struct policy_action *a) {
         if (!p)
                 return;
         p->serving = false;
-        p->draining = true;
         process_send(p, WIRE_DRAIN, 0, &drain, sizeof(drain), NULL, 0);
 }
 

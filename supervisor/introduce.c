@@ -45,6 +45,7 @@ void introduce_worker(struct process *worker) {
                 return;
         for (size_t i = 0; i < s->n_units; i++)
                 for (struct process *p = s->units[i].processes; p; p = p->next)
-                        if (p->kind == WIRE_KIND_GATEWAY && p->greeted && !p->draining)
+                        /* One that drains, too: it has requests, and connections on which more may come. */
+                        if (p->kind == WIRE_KIND_GATEWAY && p->greeted)
                                 introduce(p, worker);
 }

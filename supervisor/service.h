@@ -58,7 +58,6 @@ struct process {
         bool greeted;                     /* HELLO came and SETUP went */
         bool was_ready;
         bool serving;                     /* requests are for it */
-        bool draining;                    /* it was asked to finish */
         bool dead;                        /* its end is being dealt with */
         uint64_t spawned_at;
         uint64_t oom_kills_before;        /* the machine's count when it was born */
