@@ -34,7 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WAZO_PLUGIN_ABI 1
+#define WAZO_PLUGIN_ABI 1U
 
 /* What is declared here is seen across shared objects, however they are compiled. */
 #pragma GCC visibility push(default)

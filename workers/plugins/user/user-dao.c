@@ -233,8 +233,8 @@ static const char *const dependants[] = {
         "DELETE FROM pickupmember WHERE membertype = 'user' AND memberid = ?",
         "DELETE FROM paginguser WHERE userfeaturesid = ?",
         "DELETE FROM switchboard_member_user WHERE user_uuid = (SELECT uuid FROM userfeatures WHERE id = ?)",
-        "DELETE FROM func_key_mapping WHERE func_key_id IN " KEYS_OF_USER,
-        "DELETE FROM func_key_mapping WHERE func_key_id IN " KEYS_OF_FILTERS,
+        ("DELETE FROM func_key_mapping WHERE func_key_id IN " KEYS_OF_USER),
+        ("DELETE FROM func_key_mapping WHERE func_key_id IN " KEYS_OF_FILTERS),
 };
 
 /* Function keys that lead to the user, or to its place in a call filter. */
