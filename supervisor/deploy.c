@@ -23,6 +23,7 @@ int deploy_begin(struct service *s, struct deploy *d) {
                 .program = -1,
                 .environment = s->environment,
                 .parent_death_signal = SIGKILL,
+                .stay = true, /* the words of the command line may name what is relative to it */
                 .core = 0,
                 .memory = RLIM_INFINITY,
                 .files = RLIM_INFINITY,

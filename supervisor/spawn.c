@@ -106,7 +106,7 @@ static int child_main(void *userdata) {
                 _exit(EXIT_FAILURE);
 
         child->step = "change to /";
-        if (chdir("/") < 0)
+        if (!s->stay && chdir("/") < 0)
                 goto failed;
         child->step = "ask for a signal at the supervisor's death";
         if (prctl(PR_SET_PDEATHSIG, s->parent_death_signal) < 0)

@@ -19,6 +19,7 @@ struct spawn {
         int fds[SPAWN_FDS_MAX];   /* what becomes 0, 1, 2, ...; -1 leaves that number closed */
         size_t n_fds;
         int parent_death_signal;  /* sent to it when the supervisor dies */
+        bool stay;                /* in the supervisor's working directory; else it is / */
         rlim_t core, memory, files, processes; /* RLIM_INFINITY: as the supervisor's */
 };
 
