@@ -34,15 +34,29 @@ static void say_suppressed(struct process *p, const char *name) {
         lines->suppressed = 0;
 }
 
-/* Into the ring; one who was started without any, having no use for it himself, gets it with his first line. */
-static void keep(struct process *p, const char *line) {
-        char text[LINE_MAX_BYTES * 2];
-        int n = snprintf(text, sizeof(text), "%s\n", line);
+/* Of what is read in one turn, the lines for the ring: mapping it for each of a flood's would take all our time. */
+static struct {
+        char text[RING_TEXT];
+        size_t size;
+} kept;
 
-        if (p->ring < 0)
+/* One who was started without a ring, having no use for it himself, gets it with his first line. */
+static void keep_end(struct process *p) {
+        if (kept.size > 0 && p->ring < 0)
                 p->ring = ring_open();
-        if (p->ring >= 0 && n > 0)
-                (void) ring_append(p->ring, text, MIN((size_t) n, sizeof(text) - 1));
+        if (kept.size > 0 && p->ring >= 0)
+                (void) ring_append(p->ring, kept.text, kept.size);
+        kept.size = 0;
+}
+
+static void keep(struct process *p, const char *line) {
+        size_t n = MIN(strlen(line), sizeof(kept.text) - 1);
+
+        if (n + 1 > sizeof(kept.text) - kept.size)
+                keep_end(p);
+        memcpy(kept.text + kept.size, line, n);
+        kept.size += n;
+        kept.text[kept.size++] = '\n';
 }
 
 static void show(struct process *p) {
@@ -85,9 +99,23 @@ static void take(struct process *p, const char *text, size_t size) {
         }
 }
 
+/* In a flood, what the ring would not hold to the end of this turn is only counted. Returns how much of the text that is. */
+static size_t skip(struct stderr_lines *lines, const char *text, size_t size) {
+        const char *at = text, *end = text + size - MIN(size, sizeof(kept.text));
+
+        if (lines->shown < BURST || now_monotonic() - lines->burst_start > BURST_NSEC)
+                return 0;
+        for (const char *newline; at < end && (newline = memchr(at, '\n', (size_t) (text + size - at))); at = newline + 1) {
+                lines->suppressed++;
+                lines->length = 0;
+        }
+        return (size_t) (at - text);
+}
+
 /* Returns whether there may be more. */
 static bool read_some(struct process *p) {
         char text[READ_MAX];
+        size_t skipped;
         ssize_t n;
 
         if (p->stderr_fd < 0)
@@ -104,7 +132,9 @@ static bool read_some(struct process *p) {
                 if (!p->lines)
                         return false;
         }
-        take(p, text, (size_t) n);
+        skipped = skip(p->lines, text, (size_t) n);
+        take(p, text + skipped, (size_t) n - skipped);
+        keep_end(p);
         return n == READ_MAX;
 }
 
@@ -122,8 +152,10 @@ int stderr_watch(struct process *p) {
 void stderr_drain(struct process *p) {
         for (unsigned i = 0; i < DRAIN_READS && read_some(p); i++)
                 ;
-        if (p->lines && p->lines->length > 0)
+        if (p->lines && p->lines->length > 0) {
                 show(p);
+                keep_end(p);
+        }
         if (p->lines)
                 say_suppressed(p, policy_slot(&p->service->policy, p->slot)->name);
 }
