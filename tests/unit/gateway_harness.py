@@ -333,7 +333,7 @@ class Gateway:
         code = None
         if self.pid:
             try:
-                self.send(DRAIN, struct.pack('<Q', time.monotonic_ns() + 100_000_000))
+                self.send(DRAIN, struct.pack('<QQ', time.monotonic_ns() + 100_000_000, 0))
             except OSError:
                 pass
             code = self.wait()
