@@ -87,15 +87,17 @@ int ground_lay(struct service *s, const struct identity *who, char *ret_text, si
         r = make_directory(s->plan.state_dir, who, ret_text, text_size);
         if (r >= 0)
                 r = make_directory(s->plan.run_dir, who, ret_text, text_size);
-        if (r >= 0)
-                r = open_log(s, who, ret_text, text_size);
-        if (r >= 0)
-                r = open_control(s, who, ret_text, text_size);
+        /* First of all what another instance would have: nothing of its own is touched then. */
         if (r >= 0)
                 r = listeners_open(&s->plan, NULL, 0, listeners, &n_listeners, ret_text, text_size);
         if (r < 0)
                 return r;
         listeners_adopt(s, listeners, n_listeners);
+        r = open_control(s, who, ret_text, text_size);
+        if (r >= 0)
+                r = open_log(s, who, ret_text, text_size);
+        if (r < 0)
+                return r;
         binaries_open(s, s->binaries, &s->n_binaries);
         return 0;
 }

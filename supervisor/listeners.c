@@ -74,15 +74,29 @@ static int find_passed(const union address *wanted) {
         return -1;
 }
 
-static int open_new(const union address *address, socklen_t size) {
-        _cleanup_close_ int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        const int on = 1;
+/* What a dead one left may go; what somebody listens at is his. */
+static int remove_stale(const union address *address, socklen_t size) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
         if (fd < 0)
                 return -errno;
-        if (address->any.sa_family == AF_UNIX)
-                (void) unlink(address->un.sun_path);
-        else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+        if (connect(fd, &address->any, size) >= 0 || errno == EAGAIN)
+                return -EADDRINUSE;
+        return unlink(address->un.sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int open_new(const union address *address, socklen_t size) {
+        _cleanup_close_ int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        const int on = 1;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        if (address->any.sa_family == AF_UNIX) {
+                r = remove_stale(address, size);
+                if (r < 0)
+                        return r;
+        } else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
                 return -errno;
         if (address->any.sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
                 return -errno;

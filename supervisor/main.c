@@ -116,8 +116,10 @@ static int run(struct service *s) {
                         return complain(EXIT_FAILURE, "cannot give %s to %s: %s", s->options->request.dev_dir, identity.name, strerror(-r));
         }
         r = ground_lay(s, other ? &identity : NULL, text, sizeof(text));
-        if (r < 0)
+        if (r < 0) {
+                ground_leave(s);
                 return complain(r == -EADDRINUSE ? EXIT_FAILURE : WORKER_EXIT_CONFIG, "%s", text);
+        }
         r = become(other ? &identity : NULL);
         if (r != 0)
                 return r;

@@ -4,12 +4,13 @@ import http.client
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
-from harness import PATIENT, SLOW, Service, alive, manifest, wait_for
+from harness import NOBODY, PATIENT, SLOW, Service, alive, clean_environment, manifest, run_as, wait_for
 
 PING = int(400 * SLOW)
 
@@ -333,6 +334,20 @@ def test_second_service_on_the_same_port_is_refused(make_service):
     other.launch()
     assert other.wait() == 1
     assert f'port {s.port}' in other.stderr() and 'in use' in other.stderr()
+    assert s.get('/infos').status == 200
+
+
+def test_second_supervisor_of_the_same_folder_is_refused(make_service):
+    """And the first loses nothing by it: not its socket, not its log."""
+    s = make_service(manifest=manifest(PATIENT))
+    other = Service(manifest=manifest(PATIENT))
+    other.home, other.dir = s.home, s.dir
+    for port in (s.port, other.port):
+        other.port = port
+        process = subprocess.run(other.words(), env=clean_environment(), capture_output=True, text=True, timeout=20 * SLOW,
+                                 **run_as(NOBODY))
+        assert process.returncode == 1 and 'in use' in process.stderr, process
+        assert s.status()['service']['pid'] == s.pid
     assert s.get('/infos').status == 200
 
 
