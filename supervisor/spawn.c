@@ -94,7 +94,7 @@ static int child_main(void *userdata) {
         if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || sigemptyset(&none) < 0)
                 goto failed;
         (void) setsid();
-        (void) umask(022);
+        (void) umask(027); /* what is secret in a database is so by its mode, too */
 
         child->step = "arrange its descriptors";
         child->error = -place_fds(s);

@@ -407,7 +407,7 @@ class Service:
         self.process = self.exit_code = self.notifications = None
         self.want_notify = notify
         self.plugin_dir = None
-        self._known = set()
+        self.enter = []  # in front of wazo-suite
         os.makedirs(os.path.join(self.dir, 'etc', 'conf.d'))
         if config is not None:
             self.write('etc/config.yml', config)
@@ -678,7 +678,7 @@ class Service:
     def suite(self, *words, check=False, user=False, timeout=60):
         """Runs wazo-suite --dev DIR; as who started the service, unless another user is given."""
         user = user if user is not False else None if self.as_root else NOBODY
-        done = subprocess.run([wazo_suite(), '--dev', self.dir, *words], env=clean_environment(), stdin=subprocess.DEVNULL,
+        done = subprocess.run([*self.enter, wazo_suite(), '--dev', self.dir, *words], env=clean_environment(), stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=timeout * SLOW, **run_as(user))
         assert not check or done.returncode == 0, f'wazo-suite {words}: {done.returncode}: {done.stdout}{done.stderr}'
         return done
