@@ -112,16 +112,6 @@ void policy_start_slot(struct policy *p, uint32_t slot, uint64_t now) {
         policy_set_state(p, slot, WIRE_STATE_STARTING, now);
 }
 
-void policy_stir(struct policy *p, uint64_t now) {
-        while (p->stirred && p->n_blocked > 0) {
-                p->stirred = false;
-                for (size_t i = 0; i < p->n_slots; i++)
-                        if (p->slots[i]->used && p->slots[i]->state == WIRE_STATE_BLOCKED)
-                                policy_start_slot(p, (uint32_t) i, now);
-        }
-        p->stirred = false;
-}
-
 /* ---- the second process, and those on their way out ---- */
 
 static bool has_process(const struct policy_slot *s) {
@@ -166,10 +156,27 @@ static bool take_over(struct policy *p, uint32_t slot, uint64_t now) {
 static void replace_if_asked_again(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
 
-        if (s->replace_again && !policy_lives(&s->next) && policy_may_run(p, s)) {
+        if (s->replace_again && !policy_lives(&s->next) && policy_may_run(p, s) && !policy_blocker(p, s)) {
                 s->replace_again = false;
                 policy_replace_slot(p, slot, now);
         }
+}
+
+void policy_stir(struct policy *p, uint64_t now) {
+        while (p->stirred && (p->n_blocked > 0 || p->deferred)) {
+                p->stirred = p->deferred = false;
+                for (size_t i = 0; i < p->n_slots; i++) {
+                        struct policy_slot *s = p->slots[i];
+
+                        if (!s->used)
+                                continue;
+                        if (s->state == WIRE_STATE_BLOCKED)
+                                policy_start_slot(p, (uint32_t) i, now);
+                        replace_if_asked_again(p, (uint32_t) i, now);
+                        p->deferred = p->deferred || (s->replace_again && policy_blocker(p, s));
+                }
+        }
+        p->stirred = false;
 }
 
 /* SIGKILL did not end it. It is put aside if there is room, so that the slot can have another. */

@@ -32,6 +32,7 @@ static bool only_undead_left(const struct policy_slot *s) {
 
 void policy_replace_slot(struct policy *p, uint32_t slot, uint64_t now) {
         struct policy_slot *s = p->slots[slot];
+        const struct policy_slot *required;
 
         if (!policy_may_run(p, s))
                 return;
@@ -42,6 +43,14 @@ void policy_replace_slot(struct policy *p, uint32_t slot, uint64_t now) {
         }
         if (s->main.phase != PHASE_READY || s->rules.kind == WIRE_KIND_ONCE) {
                 policy_restart_slot(p, slot, now);
+                return;
+        }
+        required = policy_blocker(p, s);
+        if (required && !policy_lives(&s->next)) {
+                /* A new migration comes before those who rely on it. Until then, and if it fails, the old one serves. */
+                s->replace_again = p->deferred = true;
+                (void) snprintf(s->reason, sizeof(s->reason), "its replacement waits for %s", required->name);
+                policy_changed(p, slot);
                 return;
         }
         if (!policy_lives(&s->next) && policy_free_old(s)) {

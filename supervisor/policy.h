@@ -141,6 +141,7 @@ struct policy {
         bool stopping;            /* the gateways end, */
         bool ending;              /* ... and when none is left, the rest */
         bool stirred;             /* who is blocked may be so no longer, or by something else */
+        bool deferred;            /* some replacement waits for what its slot requires */
         size_t n_blocked;
         size_t n_decided;         /* the slots before it have been decided once */
         size_t n_finished;        /* while ending: the slots before it have no process left */

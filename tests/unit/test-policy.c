@@ -119,6 +119,13 @@ static const struct life failing[] = {
         {"it says that it failed and stays: SIGABRT, SIGKILL",
          "add a; start; up a; failed a config bad; : spawn a; wait 2000; : ABRT a; wait 1000; : KILL a; "
          "die a killed 9; cause a config; is a failed"},
+        {"a replacement waits for the migration, and the old one serves meanwhile",
+         "add m once; add a needs=m; start; run m; die m exit 0; run a; : spawn m, serve m, unserve m, spawn a, serve a, service-ready; "
+         "replace m; replace a; : spawn m; is a ready; says a waits for m; up m; : ; die m exit 0; : spawn a; run a+; is a ready; says a"},
+        {"... and when the migration fails, it stays",
+         "add m once; add a needs=m; start; run m; die m exit 0; run a; replace m; replace a; up m; failed m config bad; die m exit 78; "
+         "is a ready; says a waits for m; is m failed; wait 999; is a ready; restart m; up m; die m exit 0; run a+; is a ready; deaths a replaced 0; "
+         "die a- signal 15; deaths a replaced 1"},
         {"a once worker is done",
          "add m once; start; run m; die m exit 0; is m done; next never; wait 99999; is m done"},
         {"a once worker that says FAILED is not done by exit code 0",
