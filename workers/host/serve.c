@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include "workers/host/answer.h"
@@ -10,6 +11,10 @@
 /* Without a request for this long, what is free of the memory is given back, and later databases are closed. */
 #define TRIM_AFTER NSEC_PER_SEC
 #define REST_AFTER (10 * NSEC_PER_SEC)
+
+/* A request is looked for this long behind another, and so many before the supervisor is heard again. */
+#define LINGER_NSEC (50 * NSEC_PER_USEC)
+#define LINGER_REQUESTS 64
 
 /* Outcomes of handling one message of the supervisor. */
 enum { GO_ON, GONE };
@@ -49,22 +54,22 @@ static void leave(struct serve *s, uint64_t deadline) {
                 (void) shutdown(s->channels[i].fd, SHUT_RD);
 }
 
-/* At most one request: each gateway has its turn. */
-static void serve_channel(struct serve *s, size_t i) {
+/* At most one request: each gateway has its turn. Returns whether there was one. */
+static bool serve_channel(struct serve *s, size_t i) {
         struct serve_channel *c = &s->channels[i];
         struct channel_message m;
         int r;
 
         r = channel_receive(c->fd, WIRE_ASK, &m);
         if (r == -EAGAIN)
-                return;
+                return false;
         if (r > 0) {
                 r = answer_request(s->host, c->fd, &m);
                 channel_message_done(&m);
                 s->last_request = now_monotonic();
                 s->trimmed = s->rested = false;
                 if (r >= 0)
-                        return;
+                        return true;
         }
         if (r == -EPIPE || r == -ECONNRESET)
                 log_debug("%s is gone", c->name);
@@ -73,6 +78,20 @@ static void serve_channel(struct serve *s, size_t i) {
                           r == -EBADMSG ? "it sent what is no request" :
                           r == -ETIMEDOUT ? "it did not take an answer in time" : strerror(-r));
         channel_remove(s, i);
+        return false;
+}
+
+/*
+ * Under load the next request is on its way when an answer leaves: to be woken for it would cost more than the request.
+ * So we look for it a moment longer, and let everybody else have the processor meanwhile.
+ */
+static void linger(struct serve *s) {
+        for (unsigned budget = LINGER_REQUESTS; budget > 0 && now_monotonic() < s->last_request + LINGER_NSEC;) {
+                for (size_t i = s->n_channels; i > 0; i--)
+                        if (serve_channel(s, i - 1))
+                                budget--;
+                (void) sched_yield();
+        }
 }
 
 /* ---- messages of the supervisor ---- */
@@ -237,6 +256,7 @@ int serve_run(struct serve *s) {
                         r = serve_supervisor(s);
                 if (r != GO_ON)
                         return r < 0 ? r : 0;
+                linger(s);
         }
         return 0;
 }
