@@ -80,21 +80,24 @@ static void reload(struct process *control, uint64_t id, const struct wire_comma
         reload_begin(control->service, command->verb == WIRE_VERB_RELOAD_DRY, control, id);
 }
 
-static void set_log_level(struct process *control, uint64_t id, const struct wire_command *command) {
-        struct service *s = control->service;
-        struct wire_log_level level = {.level = command->argument};
+void command_set_log_level(struct service *s, enum log_level level) {
+        struct wire_log_level body = {.level = level};
 
+        s->log_level = level;
+        log_set_level(level);
+        for (size_t i = 0; i < s->n_units; i++)
+                for (struct process *p = s->units[i].processes; p; p = p->next)
+                        if (p->greeted)
+                                process_send(p, WIRE_LOG_LEVEL, 0, &body, sizeof(body), NULL, 0);
+        feed_service_changed(s);
+}
+
+static void set_log_level(struct process *control, uint64_t id, const struct wire_command *command) {
         if (command->argument >= LOG_LEVEL_MAX) {
                 command_answer(control, id, -EINVAL, -1, "there is no such log level");
                 return;
         }
-        s->log_level = (enum log_level) command->argument;
-        log_set_level(s->log_level);
-        for (size_t i = 0; i < s->n_units; i++)
-                for (struct process *p = s->units[i].processes; p; p = p->next)
-                        if (p->greeted)
-                                process_send(p, WIRE_LOG_LEVEL, 0, &level, sizeof(level), NULL, 0);
-        feed_service_changed(s);
+        command_set_log_level(control->service, (enum log_level) command->argument);
         command_answer(control, id, 0, -1, "the log level is %s until the next start", log_level_to_string(command->argument));
 }
 

@@ -169,7 +169,9 @@ static unsigned explain(struct service *s, const struct difference *d) {
                         say(s->reload, "start %s: it is new", d->plan->workers[i].name);
                         n++;
                 }
-        if (n == 0)
+        if (d->plan->log_level != s->plan.log_level)
+                say(s->reload, "the log level becomes %s", log_level_to_string(d->plan->log_level));
+        else if (n == 0)
                 say(s->reload, "nothing changes");
         return n;
 }
@@ -238,6 +240,7 @@ static void use(struct service *s) {
         struct listener listeners[PLAN_LISTENERS_MAX];
         struct difference d = {0};
         struct plan plan, old = s->plan;
+        bool other_level;
         int plan_fd, descriptions_fd, old_plan_fd = s->plan_fd, old_descriptions_fd = s->descriptions_fd, result;
         char *data, *old_data = s->plan_data, text[160];
         size_t size, n_listeners;
@@ -270,7 +273,11 @@ static void use(struct service *s) {
 
         /* From here on the new plan holds; the old one lives until nothing points into it. */
         listeners_adopt(s, listeners, n_listeners);
+        other_level = plan.log_level != s->plan.log_level;
         adopt_plan(s, &plan, data, size, plan_fd, descriptions_fd);
+        /* One that an operator asked for stays, unless the configuration has another than before. */
+        if (other_level)
+                command_set_log_level(s, (enum log_level) s->plan.log_level);
         result = apply(s, &d);
         plan_done(&old);
         free(old_data);
