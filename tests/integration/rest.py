@@ -14,7 +14,7 @@ import pytest
 
 from harness import SLOW, Answer, Service, wait_for
 
-__all__ = ['service', 'settings', 'admin', 'child', 'sibling', 'Client', 'Database', 'raw', 'wait_for', 'SLOW', 'MASTER', 'CHILD',
+__all__ = ['service', 'settings', 'admin', 'child', 'sibling', 'Client', 'Database', 'own_service', 'raw', 'answers', 'wait_for', 'SLOW', 'MASTER', 'CHILD',
            'GRANDCHILD', 'SIBLING', 'ADMIN', 'CHILD_TOKEN', 'SIBLING_TOKEN', 'LIMITED', 'READER', 'EXPIRED', 'SELF', 'SELF_ID', 'UUID',
            'TIMESTAMP', 'NOBODY', 'BROWSER']
 
@@ -162,7 +162,7 @@ class Database:
 
 
 def raw(service, data, timeout=15, half_close=False):
-    """What comes back for these bytes until the service closes, or for a while nothing comes."""
+    """What comes back for these bytes until the service closes the connection, which it must."""
     with socket.create_connection(('127.0.0.1', service.port), timeout=timeout * SLOW) as s:
         try:
             s.sendall(data)
@@ -179,6 +179,17 @@ def raw(service, data, timeout=15, half_close=False):
         return got
 
 
+def answers(got):
+    """The status codes of the answers in these bytes, none of which is one to HEAD."""
+    codes = []
+    while line := re.match(rb'HTTP/1\.[01] (\d{3}) ', got):
+        head, _, rest = got.partition(b'\r\n\r\n')
+        length = re.search(rb'\r\nContent-Length: (\d+)', head)
+        codes.append(int(line[1]))
+        got = rest[int(length[1]):] if length else rest
+    return codes
+
+
 def generations(service):
     return {w['name']: (w['generation'], w['restarts'], w['failures']) for w in service.status()['workers']}
 
@@ -189,14 +200,19 @@ def settings():
     return ''
 
 
-@pytest.fixture(scope='module')
-def service(settings):
+def own_service(settings):
+    """For fixtures: yields a service with the world of tokens, none of whose workers may die."""
     service = Service(config=settings)
     service.write('state/tokens.yml', TOKENS)
     with service:
         before = generations(service)
         yield service
         assert generations(service) == before, 'a worker died'
+
+
+@pytest.fixture(scope='module')
+def service(settings):
+    yield from own_service(settings)
 
 
 @pytest.fixture(scope='module')

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "workers/gateway/gateway.h"
@@ -49,17 +50,28 @@ static uint64_t bytes_received(int fd) {
 }
 
 /* Bytes keep coming, and no request line comes of them: a slow one is under way since some time. */
-static bool dribbles_too_long(const struct gateway *g, struct connection *c, uint64_t now) {
+static bool dribbles_too_long(const struct gateway *g, struct connection *c, bool same, uint64_t now) {
         uint64_t bytes = bytes_received(c->fd);
-        bool same = c->requests == c->seen_requests, more = bytes > c->seen_bytes;
+        bool more = bytes > c->seen_bytes;
 
-        c->seen_requests = c->requests;
         c->seen_bytes = bytes;
         if (!same)
                 c->dribbling = 0;
         else if (more && c->dribbling == 0)
                 c->dribbling = now;
         return c->dribbling > 0 && now - c->dribbling >= g->settings.header_nsec;
+}
+
+/*
+ * The client will send no more, what it sent has been read, and for a whole period no request came of it. The library misses
+ * an end that comes together with the last bytes.
+ */
+static bool is_cut_short(struct connection *c, bool same) {
+        bool before = c->over;
+        int unread = 0;
+
+        c->over = connection_gone(c) && ioctl(c->fd, FIONREAD, &unread) == 0 && unread == 0;
+        return c->over && before && same;
 }
 
 /* Nobody is there any more: what the busy time took is given back. */
@@ -70,6 +82,20 @@ static void rest(struct gateway *g) {
         (void) malloc_trim(0);
 }
 
+static void look_at(struct gateway *g, struct connection *c, uint64_t now) {
+        bool same = c->requests == c->seen_requests;
+
+        c->seen_requests = c->requests;
+        if (c->state == CONNECTION_BUSY || c->state == CONNECTION_SENDING)
+                return;
+        if (is_cut_short(c, same))
+                connection_kill(c, NULL);
+        else if (c->state == CONNECTION_IDLE ? dribbles_too_long(g, c, same, now) : now >= c->deadline) {
+                g->connections.timed_out++;
+                connection_kill(c, TIMED_OUT);
+        }
+}
+
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
         struct gateway *g = userdata;
         uint64_t now = now_monotonic();
@@ -77,15 +103,8 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
         g->connections.armed = false;
         if (g->connections.n == 0)
                 rest(g);
-        for (struct connection *c = g->connections.first; c; c = c->next) {
-                bool late = c->state == CONNECTION_IDLE ? dribbles_too_long(g, c, now)
-                          : (c->state == CONNECTION_HEADERS || c->state == CONNECTION_BODY) && now >= c->deadline;
-
-                if (!late)
-                        continue;
-                g->connections.timed_out++;
-                connection_kill(c, TIMED_OUT);
-        }
+        for (struct connection *c = g->connections.first; c; c = c->next)
+                look_at(g, c, now);
         arm(g);
         return 0;
 }

@@ -34,6 +34,7 @@ struct connection {
         uint32_t seen_requests;
         uint64_t seen_bytes;  /* that it had sent when it was looked at last */
         uint64_t dribbling;   /* since when bytes come that make no request line; 0 */
+        bool over;            /* the client will send no more, when it was looked at last */
         char peer[48];        /* the address, for the log */
 };
 

@@ -50,10 +50,23 @@ static bool is_value(const char *s, size_t size) {
         return true;
 }
 
+/*
+ * Some versions of the library glue a folded line to the name of a header whose value is empty: "Transfer-Encoding:", " chunked"
+ * comes as "Transfer-Encodingchunked". Whoever is in front of us may have understood it.
+ */
+static bool is_glued(const char *name, size_t size) {
+        static const enum header framing[] = {HEADER_CONTENT_LENGTH, HEADER_TRANSFER_ENCODING, HEADER_HOST};
+
+        for (size_t i = 0; i < ELEMENTSOF(framing); i++)
+                if (size > names[framing[i]].size && strncasecmp(name, names[framing[i]].name, names[framing[i]].size) == 0)
+                        return true;
+        return false;
+}
+
 void headers_add(struct headers *h, const char *name, size_t name_size, const char *value, size_t value_size) {
         if (!value)
                 value_size = 0;
-        if (!is_token(name, name_size) || !is_value(value, value_size))
+        if (!is_token(name, name_size) || !is_value(value, value_size) || (value_size == 0 && is_glued(name, name_size)))
                 h->malformed = true;
         for (enum header i = 0; i < HEADER_MAX; i++) {
                 if (names[i].size != name_size || strcasecmp(names[i].name, name) != 0)

@@ -19,11 +19,26 @@
 /* A body that belongs to an error is read up to this times the limit, so that the client gets to read the answer. */
 #define DISCARD_TIMES 2
 
+#define TOO_MANY_BODY "[\"" ERROR_BROWSER "\"]\n"
+#define TOO_MANY "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 81\r\nConnection: close\r\n\r\n" TOO_MANY_BODY
+_Static_assert(sizeof(TOO_MANY_BODY) - 1 == 81, "the Content-Length in TOO_MANY");
 #define TOO_LARGE "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 static void run_listener(struct listener *l);
 
 /* --- one request ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * The library keeps a record of each parameter, in the memory of the headers, before we may say anything. When that is full, some
+ * versions neither answer nor close.
+ */
+static bool too_many_parameters(const char *uri) {
+        size_t n = 0;
+
+        for (const char *c = strchr(uri, '?'); c; c = strchr(c + 1, '&'))
+                n++;
+        return n > 4 * REQUEST_PAIRS_MAX;
+}
 
 static void *on_uri(void *userdata, const char *uri, struct MHD_Connection *mhd) {
         struct listener *l = userdata;
@@ -33,6 +48,8 @@ static void *on_uri(void *userdata, const char *uri, struct MHD_Connection *mhd)
         if (!c)
                 return NULL;
         connection_set_state(l->gateway, c, CONNECTION_HEADERS);
+        if (too_many_parameters(uri))
+                connection_kill(c, TOO_MANY);
         return exchange_new(l->gateway, c, uri);
 }
 
