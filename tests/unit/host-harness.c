@@ -275,7 +275,7 @@ void gateway_send(int channel, uint64_t id, uint32_t operation, const char *what
         };
         struct pack p = PACK_NULL;
 
-        (void) snprintf(path, sizeof(path), "/crashdummy/%s", what);
+        (void) snprintf(path, sizeof(path), "%s%s", what[0] == '/' ? "" : "/crashdummy/", what);
         if (size > WIRE_INLINE_MAX / 2) {
                 request.body_fd = memfd_sealed("body", body, size);
                 ck_assert_int_ge(request.body_fd, 0);

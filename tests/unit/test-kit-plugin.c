@@ -580,6 +580,37 @@ START_TEST(contradictions_are_told) {
 }
 END_TEST
 
+/* An index from the description of the plugin's other version, while it is being replaced. */
+START_TEST(operations_of_another_version) {
+        static const struct {
+                const char *method, *path;
+                unsigned operation;
+                bool fits;
+        } cases[] = {
+                {"GET", "/bands", WAZO_LIST_ALL, true},       {"GET", "/bands/7", WAZO_GET, true},
+                {"GET", "/bands", WAZO_GET, false},           {"DELETE", "/bands/7", WAZO_EDIT, false},
+                {"GET", "/musicians", WAZO_LIST_ALL, false},  {"GET", "/bands/7/leaders", WAZO_GET, false},
+                {"GET", "/bandsaw/7", WAZO_GET, false},       {"GET", "/bands", 9999, false},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const struct request request = {
+                        .operation = cases[i].operation, .method = cases[i].method, .path = cases[i].path, .body_fd = -1,
+                };
+                struct operation op;
+                int r = operation_at(t->plugin, request.operation, &op);
+
+                ck_assert_msg((r >= 0 && operation_fits(&op, &request)) == cases[i].fits, "case %zu", i);
+                if (cases[i].fits)
+                        continue;
+                reply_done(&t->reply);
+                ck_assert_int_eq(wazo_plugin_run(t->host, &request, &t->reply), 0);
+                ck_assert_uint_eq(t->reply.status, 503);
+                ck_assert_uint_eq(t->reply.retry_after, 1);
+        }
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("kit-plugin");
         TCase *tc = tcase_create("plugin");
@@ -602,6 +633,7 @@ int main(void) {
         tcase_add_test(tc, another_abi);
         tcase_add_test(tc, description);
         tcase_add_test(tc, contradictions_are_told);
+        tcase_add_test(tc, operations_of_another_version);
         suite_add_tcase(suite, tc);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

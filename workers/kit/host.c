@@ -217,7 +217,10 @@ int wazo_plugin_run(struct wazo_host *host, const struct request *request, struc
         int r;
 
         r = operation_at(host->setup.plugin, request->operation, &ctx.operation);
-        if (r >= 0) {
+        if (r == -ENOENT || (r >= 0 && !operation_fits(&ctx.operation, request)))
+                /* Access was checked for something else. */
+                r = wazo_error_busy(&ctx, 1, "Service Unavailable - plugin '%s' is being replaced", host->setup.plugin->name);
+        else if (r >= 0) {
                 ctx.write = ctx.operation.write;
                 r = transact(&ctx, run_operation, NULL);
         } else

@@ -25,6 +25,8 @@ struct operation {
 
 /* -ENOENT past the last one, -ENAMETOOLONG for a descriptor whose path is too long. */
 int operation_at(const struct wazo_plugin *plugin, unsigned index, struct operation *ret) _must_check_;
+/* Whether this is what the gateway routed to: while a plugin is replaced, an index of its other version may come. */
+bool operation_fits(const struct operation *op, const struct request *request);
 
 /* ----- host.c ----- */
 

@@ -101,3 +101,19 @@ int operation_at(const struct wazo_plugin *plugin, unsigned index, struct operat
                         return of_route(route, ret);
         return -ENOENT;
 }
+
+bool operation_fits(const struct operation *op, const struct request *request) {
+        const char *pattern = op->path, *path = request->path;
+
+        if (!streq(op->method, request->method) && !(request->head && streq(op->method, "GET")))
+                return false;
+        while (*pattern && *path) {
+                size_t n = 1 + strcspn(pattern + 1, "/"), m = 1 + strcspn(path + 1, "/");
+
+                if (pattern[1] != '{' && (n != m || memcmp(pattern, path, n) != 0))
+                        return false;
+                pattern += n;
+                path += m;
+        }
+        return !*pattern && !*path;
+}
