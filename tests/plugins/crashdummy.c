@@ -118,6 +118,14 @@ static int ignore_term(struct wazo_context *ctx) {
 
 /* ---- too much ---- */
 
+/* A secret, as careless libraries do. */
+static int print(struct wazo_context *ctx) {
+        const char *password = wazo_query_value(ctx, "password");
+
+        (void) dprintf(STDERR_FILENO, "cannot log in with password=%s, and no other\n", password ? password : "");
+        return text(ctx, "print");
+}
+
 static int flood(struct wazo_context *ctx) {
         for (long i = 0, n = number(ctx, 10000); i < n; i++)
                 (void) fprintf(stderr, "crashdummy floods its standard error, line %ld\n", i);
@@ -359,6 +367,7 @@ static const struct {
         {"spin", spin},                    /* busy for ever */
         {"slow", slow},                    /* n: ms, 500 */
         {"ignore-term", ignore_term},      /* hangs, deaf to SIGTERM and SIGABRT */
+        {"print", print},                  /* password: on standard error */
         {"flood", flood},                  /* n: lines on standard error, 10000 */
         {"flood-line", flood_line},        /* n: bytes without a newline, 1000000 */
         {"log", log_lines},                /* n: lines in the log, 10 */

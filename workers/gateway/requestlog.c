@@ -96,32 +96,74 @@ static enum MHD_Result on_header(void *userdata, enum MHD_ValueKind kind, const 
         return MHD_YES;
 }
 
-/* Absolute and percent-decoded. Tokens do not belong into a query, but some put them there. */
-static void add_url(struct text *t, const struct exchange *ex) {
-        _cleanup_free_ char *buffer = NULL;
-        const char *decoded = ex->uri, *query, *token;
+static bool is_secret_parameter(const struct exchange *ex, const char *name) {
+        char *const *own = ex->operation ? ex->operation->secrets : NULL;
 
-        if (strchr(ex->uri, '%')) {
-                buffer = malloc(strlen(ex->uri) + 1);
-                if (!buffer)
-                        return;
-                uri_decode_all(ex->uri, buffer);
-                decoded = buffer;
+        if (strcasestr(name, "token") || strcasestr(name, "password") || strcasestr(name, "secret"))
+                return true;
+        for (; own && *own; own++)
+                if (streq(*own, name))
+                        return true;
+        return false;
+}
+
+/*
+ * Secrets do not belong into a query, but some put them there: to find a voicemail by its password, say. What is hidden is
+ * found before anything is decoded, because a value may hold an encoded '&'.
+ */
+static void mask_query(struct text *t, const struct exchange *ex, const char *query) {
+        char name[WIRE_NAME_MAX];
+
+        while (*query) {
+                size_t size = strcspn(query, "&"), length = strcspn(query, "=&");
+
+                name[0] = 0;
+                if (length < size && length < sizeof(name)) {
+                        memcpy(name, query, length);
+                        name[length] = 0;
+                        uri_decode_all(name, name);
+                }
+                /* Nobody of ours has a parameter with so long a name. */
+                if (length < size && (length >= sizeof(name) || is_secret_parameter(ex, name))) {
+                        text_add(t, query, length + 1);
+                        text_add_string(t, HIDDEN);
+                } else
+                        text_add(t, query, size);
+                query += size;
+                if (*query == '&') {
+                        text_add(t, "&", 1);
+                        query++;
+                }
         }
-        if (*decoded == '/') {
+}
+
+static void add_absolute(struct text *t, const struct exchange *ex, const char *url) {
+        if (*url == '/') {
                 text_add_string(t, ex->links.origin);
                 text_add_string(t, ex->links.script_name);
         }
-        query = strchr(decoded, '?');
-        token = query ? strstr(query, "token=") : NULL;
-        if (token) {
-                token += strlen("token=");
-                text_add_printable(t, decoded, (size_t) (token - decoded));
-                text_add_string(t, HIDDEN);
-                token += strcspn(token, "&");
-        } else
-                token = decoded;
-        text_add_printable(t, token, strlen(token));
+        text_add_printable(t, url, strlen(url));
+}
+
+/* Absolute and percent-decoded. */
+static void add_url(struct text *t, const struct exchange *ex) {
+        size_t path = strcspn(ex->uri, "?");
+        struct text masked = TEXT_NULL;
+
+        if (!ex->uri[path] && !strchr(ex->uri, '%')) {
+                add_absolute(t, ex, ex->uri);
+                return;
+        }
+        if (ex->uri[path])
+                path++;
+        text_add(&masked, ex->uri, path);
+        mask_query(&masked, ex, ex->uri + path);
+        text_add(&masked, "", 1);
+        if (!masked.failed) {
+                uri_decode_all(masked.data, masked.data);
+                add_absolute(t, ex, masked.data);
+        }
+        text_done(&masked);
 }
 
 static void add_trace(struct text *t, const struct exchange *ex) {
