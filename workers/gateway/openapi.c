@@ -35,14 +35,25 @@ static int merge(json_t *into, json_t *from, unsigned depth) {
         return 0;
 }
 
+/* What the gateway answers itself, as plugins' descriptions say it. */
+static json_t *own_paths(void) {
+        return json_pack("{s:{s:{s:s, s:[s], s:[], s:{s:{s:s, s:{s:s, s:{s:s}}}}, s:s, s:[{s:[]}]}}, s:{s:{s:s, s:[s], s:[s], s:[], s:{s:{s:s}}}}}",
+                         "/status", "get", "summary", "Whether the parts of the service are well", "tags", "status", "parameters",
+                         "responses", "200", "description", "Each part with its status, ok or fail", "schema", "type", "object",
+                         "additionalProperties", "type", "object",
+                         "description", "**Required ACL:** `confd.status.read`", "security", "wazo_auth_token",
+                         "/api/api.yml", "get", "summary", "This document", "tags", "api", "produces", "application/x-yaml", "parameters",
+                         "responses", "200", "description", "The document");
+}
+
 static json_t *skeleton(const struct gateway *g) {
-        return json_pack("{s:s, s:{s:s, s:s, s:s}, s:[s], s:[s], s:{s:{s:s, s:s, s:s}}, s:{}, s:{}}",
+        return json_pack("{s:s, s:{s:s, s:s, s:s}, s:[s], s:[s], s:{s:{s:s, s:s, s:s}}, s:o, s:{}}",
                          "swagger", "2.0",
                          "info", "title", g->settings.service, "description", "REST configuration of the telephony server",
                          "version", g->settings.prefix + 1,
                          "consumes", "application/json", "produces", "application/json",
                          "securityDefinitions", "wazo_auth_token", "type", "apiKey", "name", "X-Auth-Token", "in", "header",
-                         "paths", "definitions");
+                         "paths", own_paths(), "definitions");
 }
 
 static int make_document(const struct gateway *g, struct text *t) {
