@@ -50,6 +50,7 @@ class Installation:
         with open(os.path.join(harness.BUILD, 'meson-info', 'intro-buildoptions.json'), encoding='utf-8') as file:
             options = {option['name']: option['value'] for option in json.load(file)}
         self.prefix = self.root + options['prefix']
+        self.plugins = os.path.join(self.prefix, options['libdir'], 'wazo-suite/plugins/wazo-confd')
         self.environment = {
             'PATH': f'{self.prefix}/sbin:{self.prefix}/bin',
             'PKG_CONFIG_PATH': os.path.join(self.prefix, options['libdir'], 'pkgconfig'),

@@ -41,6 +41,29 @@ def test_guide(installation):
     assert listed == {'total': 1, 'items': [note]}
 
 
+def test_installed(installation):
+    """Beside the others, enabled by the configuration: the words of the guide that only root can follow."""
+    directory = documents.folder()
+    with open(os.path.join(directory, 'note.c'), 'w', encoding='utf-8') as file:
+        file.write(documents.blocks(GUIDE, 'c')[0])
+    compile_plugin(installation, os.path.join(directory, 'note.c'), os.path.join(directory, 'note.so'))
+    [install] = documents.blocks(GUIDE, 'console')
+    os.makedirs(os.path.join(directory, 'confd/etc'))
+    with open(os.path.join(directory, 'confd/etc/config.yml'), 'w', encoding='utf-8') as file:
+        file.write('enabled_plugins: {note: true}\n')
+    if harness.ROOT:
+        subprocess.run(['chown', '-R', f'{harness.NOBODY}:{harness.NOBODY}', directory], check=True)
+    documents.run_blocks([line.removeprefix('# ') for line in install.splitlines()], directory, None, **installation.environment)
+    try:
+        blocks = documents.blocks(GUIDE, 'sh')
+        start = [blocks[2].replace(' --plugin-dir .', '')]
+        assert 'Call Ada' in documents.run_blocks(start + blocks[3:], directory, harness.NOBODY, PORT=str(harness.free_port()),
+                                                  **installation.environment)
+    finally:
+        for suffix in ('.so', '.json'):
+            os.unlink(os.path.join(installation.plugins, 'note' + suffix))
+
+
 def test_example(installation, make_service):
     """The same plugin, grown, takes the place of the first under a running service."""
     source = os.path.join(documents.folder(), 'note.c')
