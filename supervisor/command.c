@@ -87,7 +87,7 @@ void command_set_log_level(struct service *s, enum log_level level) {
         log_set_level(level);
         for (size_t i = 0; i < s->n_units; i++)
                 for (struct process *p = s->units[i].processes; p; p = p->next)
-                        if (p->greeted)
+                        if (p->set_up)
                                 process_send(p, WIRE_LOG_LEVEL, 0, &body, sizeof(body), NULL, 0);
         feed_service_changed(s);
 }

@@ -17,8 +17,8 @@
 int deploy_begin(struct service *s, struct deploy *d) {
         const struct options *o = s->options;
         int channel[2] = {-1, -1}, findings[2] = {-1, -1}, r;
+        char **argv, program[1024];
         const char *step;
-        char **argv;
         struct spawn spawn = {
                 .program = -1,
                 .environment = s->environment,
@@ -32,12 +32,15 @@ int deploy_begin(struct service *s, struct deploy *d) {
         };
 
         *d = DEPLOY_NULL;
+        r = paths_program(&s->paths, "wazo-config", program, sizeof(program));
+        if (r < 0)
+                return r;
         argv = calloc((size_t) o->argc + 3, sizeof(*argv));
         if (!argv)
                 return -ENOMEM;
         /* The same words as ours, so that the same settings come out of them. */
         memcpy(argv, o->argv, (size_t) o->argc * sizeof(*argv));
-        argv[0] = (char *) s->paths.supervisord;
+        argv[0] = program;
         argv[o->argc] = (char *) "--emit";
 
         r = channel_pair(channel);
@@ -50,7 +53,7 @@ int deploy_begin(struct service *s, struct deploy *d) {
                 spawn.fds[3] = channel[1];
                 r = spawn_exec(&spawn, &d->pid, &d->pidfd, &step);
                 if (r < 0)
-                        log_error("cannot %s the configuration child %s: %s", step, s->paths.supervisord, strerror(-r));
+                        log_error("cannot %s the configuration child %s: %s", step, program, strerror(-r));
         }
         free(argv);
         (void) fd_close(channel[1]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The configuration child: a short-lived process of this same program that reads the configuration and sends back a plan
+ * The configuration child: wazo-config, a short-lived process that reads the configuration and sends back a plan
  * and the plugins' descriptions, each sealed. What it prints are its findings, for people.
  */
 #pragma once

@@ -32,7 +32,8 @@ static void on_hello(struct process *p, struct channel_message *m) {
                 return;
         }
         p->greeted = true;
-        setup_send(p);
+        if (!p->set_up)
+                setup_send(p);
 }
 
 static void on_ready(struct process *p, struct channel_message *m) {

@@ -7,6 +7,7 @@
 
 #include "supervisor/orphans.h"
 #include "supervisor/process.h"
+#include "supervisor/setup.h"
 
 #define RENEW_NSEC (600 * NSEC_PER_SEC)
 
@@ -193,8 +194,11 @@ void nursery_forked(struct process *nursery, struct channel_message *m) {
         if (r != 0) {
                 (void) process_free(p);
                 failed(s, birth.slot, birth.generation, r);
-        } else
+        } else {
                 service_event(s, .type = EVENT_SPAWNED, .slot = birth.slot, .generation = birth.generation);
+                /* It runs the nursery's program, whose HELLO was heard: its own need not be waited for. */
+                setup_send(p);
+        }
         next(s);
         if (!nursery_busy(s))
                 orphans_look(s);

@@ -15,6 +15,8 @@
 #define GONE_MAX 1024
 #define REAP_MAX 256
 #define END_NSEC (2 * NSEC_PER_SEC)
+/* A look at all children, of which there may be thousands, is for several deaths at once, and after their successors' birth. */
+#define SWEEP_NSEC (50 * NSEC_PER_MSEC)
 
 struct orphans {
         sd_event_source *sigchld_source, *sweep_source;
@@ -69,7 +71,7 @@ static void end_if_left_behind(struct service *s, pid_t pid) {
                 }
 }
 
-static int on_sweep(sd_event_source *source, void *userdata) {
+static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {
         struct service *s = userdata;
 
         for_each_child(s, end_if_left_behind);
@@ -81,9 +83,10 @@ void orphans_of(struct service *s, pid_t pid) {
         struct orphans *o = s->orphans;
 
         if (o->n_gone == GONE_MAX)
-                (void) on_sweep(NULL, s);
+                (void) on_sweep(NULL, 0, s);
+        if (o->n_gone == 0)
+                (void) watch_timer_set(o->sweep_source, now_monotonic() + SWEEP_NSEC);
         o->gone[o->n_gone++] = pid;
-        (void) sd_event_source_set_enabled(o->sweep_source, SD_EVENT_ONESHOT);
 }
 
 /*
@@ -141,10 +144,8 @@ int orphans_init(struct service *s) {
         r = watch_fd(s->event, &o->sigchld_source, o->sigchld_fd, EPOLLIN, on_sigchld, s, SD_EVENT_PRIORITY_IDLE - 1);
         if (r < 0)
                 return r;
-        r = sd_event_add_defer(s->event, &o->sweep_source, on_sweep, s);
-        if (r >= 0)
-                r = sd_event_source_set_priority(o->sweep_source, SD_EVENT_PRIORITY_IDLE);
-        return r < 0 ? r : sd_event_source_set_enabled(o->sweep_source, SD_EVENT_OFF);
+        r = watch_timer(s->event, &o->sweep_source, on_sweep, s);
+        return r < 0 ? r : sd_event_source_set_priority(o->sweep_source, SD_EVENT_PRIORITY_IDLE);
 }
 
 void orphans_done(struct service *s) {

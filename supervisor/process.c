@@ -28,17 +28,25 @@
 #define READ_ALL 4096
 #define QUEUE_MAX 1024
 #define LEADERLESS_NSEC NSEC_PER_SEC
+#define OOM_KILLS_NSEC (100 * NSEC_PER_MSEC)
 #define DEATH_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
 /* ---- the end ---- */
 
-/* The kernel's count of processes that it killed for want of memory; 0 when it cannot be read. */
-static uint64_t oom_kills(void) {
+/*
+ * The kernel's count of processes that it killed for want of memory; 0 when it cannot be read. The kernel adds up much for
+ * it: a count of not long ago does for a birth, which is what @age allows.
+ */
+static uint64_t oom_kills(uint64_t age) {
+        static uint64_t known, known_at;
         static int fd = -1;
+        uint64_t now = now_monotonic();
         char text[8192];
         const char *at;
         ssize_t n;
 
+        if (known_at > 0 && now - known_at <= age)
+                return known;
         if (fd < 0)
                 fd = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
         n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
@@ -46,7 +54,9 @@ static uint64_t oom_kills(void) {
                 return 0;
         text[n] = 0;
         at = strstr(text, "\noom_kill ");
-        return at ? strtoull(at + strlen("\noom_kill "), NULL, 10) : 0;
+        known = at ? strtoull(at + strlen("\noom_kill "), NULL, 10) : 0;
+        known_at = now;
+        return known;
 }
 
 static enum wire_cause cause_of(const struct process *p, const siginfo_t *info) {
@@ -55,7 +65,7 @@ static enum wire_cause cause_of(const struct process *p, const siginfo_t *info) 
         if (info->si_status == SIGSYS)
                 return WIRE_CAUSE_SANDBOX;
         if (info->si_status == SIGKILL)
-                return oom_kills() > p->oom_kills_before ? WIRE_CAUSE_OOM : WIRE_CAUSE_KILLED;
+                return oom_kills(0) > p->oom_kills_before ? WIRE_CAUSE_OOM : WIRE_CAUSE_KILLED;
         return WIRE_CAUSE_SIGNAL;
 }
 
@@ -207,7 +217,7 @@ int process_new(struct service *s, uint32_t slot, uint32_t generation, enum wire
                 .notify_fd = -1,
                 .queue = CHANNEL_QUEUE_NULL(QUEUE_MAX),
                 .spawned_at = now_monotonic(),
-                .oom_kills_before = oom_kills(),
+                .oom_kills_before = oom_kills(OOM_KILLS_NSEC),
         };
 
         r = pipe2(lines, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;

@@ -55,7 +55,8 @@ struct process {
         struct subscriber *subscriber;    /* gateways and control */
         struct stderr_lines *lines;       /* once it printed anything */
         struct wire_inflight *inflight;   /* what the gateway said of its last request */
-        bool greeted;                     /* HELLO came and SETUP went */
+        bool greeted;                     /* HELLO came */
+        bool set_up;                      /* SETUP went */
         bool was_ready;
         bool serving;                     /* requests are for it */
         bool dead;                        /* its end is being dealt with */

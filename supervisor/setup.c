@@ -87,6 +87,7 @@ void setup_send(struct process *p) {
                 break;
         }
 
+        p->set_up = true;
         process_send(p, WIRE_SETUP, 0, &b.setup, sizeof(b.setup), b.fds, b.n);
         bundle_done(&b);
         if (p->kind == WIRE_KIND_GATEWAY || p->kind == WIRE_KIND_CONTROL)
