@@ -7,7 +7,7 @@ import time
 
 from figures import median
 from service import RESTART, Service, new_directory, now_ms
-from supervision import BareLoop, Fifo
+from supervision import DYNAMIC_CHILD, BareLoop, Fifo
 
 SECTION = 'start and restart of wazo-confd'
 FIRST_STARTS = 3
@@ -76,17 +76,20 @@ def service_of_restarts(fifo):
 
 def measure_kills(figures):
     """Each worker is killed once: a second failure in a row has to wait."""
-    ours, answers, bare = [], [], []
+    ours, answers, bare, static = [], [], [], []
     fifo, bare_fifo = Fifo(new_directory()), Fifo(new_directory())
     try:
         for _ in range(ROUNDS):
-            service, loop = service_of_restarts(fifo), BareLoop(bare_fifo)
+            service, loop, static_loop = service_of_restarts(fifo), BareLoop(bare_fifo), BareLoop(bare_fifo)
+            loop.child = DYNAMIC_CHILD
             try:
                 service.start()
                 pids = [pid for pid, _ in fifo.read(INSTANCES)]
                 loop.start(1)
+                static_loop.start(1)
                 for pid in pids:
                     bare.append(loop.kill_one())
+                    static.append(static_loop.kill_one())
                     time.sleep(0.02)
                     ours.append(kill(pid, fifo))
                     time.sleep(0.02)
@@ -96,10 +99,12 @@ def measure_kills(figures):
                 client.close()
             finally:
                 service.remove()
-                if loop.children:
-                    loop.stop()
+                for each in (loop, static_loop):
+                    if each.children:
+                        each.stop()
     finally:
         fifo.remove()
         bare_fifo.remove()
     figures.add(SECTION, "kill of a plugin worker to the next one's start", median(ours), 'ms', median(bare), limit=1.0)
+    figures.add(SECTION, 'the same, against a static child', median(ours), 'ms', median(static))
     figures.add(SECTION, 'the same, to an answer that needs the database', median(answers), 'ms')

@@ -22,6 +22,7 @@ START_SECONDS = 60
 IDLE_SECONDS = 10
 IDLE_WORKERS = 200
 CHILD = os.path.join(TOOLS, 'bench-child')
+DYNAMIC_CHILD = CHILD + '-dynamic'
 
 
 class Fifo:
@@ -138,9 +139,10 @@ class Wazo(Supervisor):
 
 class BareLoop(Supervisor):
     name = 'bare loop'
+    child = CHILD
 
     def begin(self, n):
-        self.loop = subprocess.Popen([os.path.join(TOOLS, 'bench-bare-loop'), str(n), CHILD, self.fifo.path])
+        self.loop = subprocess.Popen([os.path.join(TOOLS, 'bench-bare-loop'), str(n), self.child, self.fifo.path])
 
     def end(self):
         self.loop.terminate()
