@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/un.h>
 
+#include "config/certificate.h"
 #include "config/descriptions.h"
 #include "config/layout.h"
 #include "config/manifest.h"
@@ -28,6 +29,7 @@ struct build {
         struct tokens tokens;
         struct plan plan;
         struct workers workers;
+        char certificate[CERTIFICATE_DIGEST_SIZE]; /* "" without TLS */
 };
 
 static void build_done(struct build *b) {
@@ -52,9 +54,26 @@ static bool has_gateway(const struct manifest *m) {
         return false;
 }
 
-static void check_readable(const struct build *b, const char *key, const char *path) {
-        if (path && access(path, R_OK) < 0)
-                findings_error(b->findings, setting_place(b, key), "%s: cannot read the file: %m", key);
+static bool check_readable(const struct build *b, const char *key, const char *path) {
+        if (!path || access(path, R_OK) >= 0)
+                return path != NULL;
+        findings_error(b->findings, setting_place(b, key), "%s: cannot read the file: %m", key);
+        return false;
+}
+
+static void read_certificate(struct build *b) {
+        const struct settings_rest_api *api = &b->settings.rest_api;
+        bool certificate = check_readable(b, "rest_api.certificate", api->certificate);
+        bool key = check_readable(b, "rest_api.private_key", api->private_key);
+        char problem[160];
+        int r;
+
+        if (!certificate || !key)
+                return;
+        r = certificate_check(api->certificate, api->private_key, b->certificate, problem, sizeof(problem));
+        if (r != 0)
+                findings_error(b->findings, setting_place(b, "rest_api.certificate"),
+                               "rest_api.certificate and rest_api.private_key cannot be used: %s", r < 0 ? strerror(-r) : problem);
 }
 
 static void make_listener(struct build *b) {
@@ -66,8 +85,7 @@ static void make_listener(struct build *b) {
         if (inet_pton(AF_INET, api->listen, address) != 1 && inet_pton(AF_INET6, api->listen, address) != 1)
                 findings_error(b->findings, setting_place(b, "rest_api.listen"),
                                "rest_api.listen must be a numeric address such as 127.0.0.1 or ::1, or localhost");
-        check_readable(b, "rest_api.certificate", api->certificate);
-        check_readable(b, "rest_api.private_key", api->private_key);
+        read_certificate(b);
         b->plan.listeners[b->plan.n_listeners++] = (struct plan_listener) {
                 .name = "http",
                 .address = api->listen,
@@ -185,6 +203,7 @@ static int make_workers(struct build *b) {
                         .control_group = b->plan.control_group,
                         .owner_commands = *b->layout.dev,
                         .plan = &b->plan,
+                        .certificate = b->certificate,
                         .descriptions = &b->descriptions,
                         .settings = &b->settings,
                         .tokens = &b->tokens,

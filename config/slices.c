@@ -16,13 +16,14 @@ static int dump(json_t *json, char **ret) {
         return 0;
 }
 
-static json_t *listeners(const struct plan *plan) {
+static json_t *listeners(const struct slice_facts *facts) {
+        const struct plan *plan = facts->plan;
         json_t *list = json_array();
 
         for (size_t i = 0; list && i < plan->n_listeners; i++) {
                 const struct plan_listener *l = &plan->listeners[i];
-                json_t *one = json_pack("{s:s, s:s, s:i, s:b}", "name", l->name, "address", l->address, "port",
-                                        (int) l->port, "tls", *l->tls_cert != 0);
+                json_t *one = json_pack("{s:s, s:s, s:i, s:b, s:s*}", "name", l->name, "address", l->address, "port", (int) l->port,
+                                        "tls", *l->tls_cert != 0, "certificate", *facts->certificate ? facts->certificate : NULL);
 
                 if (json_array_append_new(list, one) < 0) {
                         json_decref(list);
@@ -83,7 +84,7 @@ int slice_gateway(const struct slice_facts *facts, char **ret) {
                               "version", facts->version,
                               "prefix", facts->prefix,
                               "uuid", facts->uuid,
-                              "listeners", listeners(facts->plan),
+                              "listeners", listeners(facts),
                               "cors", cors(&facts->settings->rest_api.cors),
                               "limits", limits(&facts->settings->limits),
                               "deadlines", deadlines(facts),

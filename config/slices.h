@@ -19,6 +19,7 @@ struct slice_facts {
         const json_t *idle;                  /* workers on demand: name to milliseconds */
         uint64_t gateway_drain_msec;
         const struct plan *plan;             /* its listeners */
+        const char *certificate;             /* digest of theirs, or "": with another one gateways are replaced */
         const struct descriptions *descriptions;
         const struct settings *settings;
         const struct tokens *tokens;

@@ -16,7 +16,7 @@ from harness import SLOW, Answer, Service, wait_for
 
 __all__ = ['service', 'settings', 'admin', 'child', 'sibling', 'Client', 'Database', 'own_service', 'raw', 'answers', 'wait_for', 'SLOW', 'MASTER', 'CHILD',
            'GRANDCHILD', 'SIBLING', 'ADMIN', 'CHILD_TOKEN', 'SIBLING_TOKEN', 'LIMITED', 'READER', 'EXPIRED', 'SELF', 'SELF_ID', 'UUID',
-           'TIMESTAMP', 'NOBODY', 'BROWSER']
+           'TIMESTAMP', 'NOBODY', 'BROWSER', 'TOKENS']
 
 MASTER = '10000000-aaaa-4000-8000-000000000001'
 CHILD = '10000000-aaaa-4000-8000-000000000002'
