@@ -577,10 +577,21 @@ class TestSlowSenders:
 
 
 def test_too_many_connections():
-    """Above the limit there is nothing to be had; below it all goes on."""
+    """Above the limit one waits; as soon as there is room again, all goes on."""
     for service in own_service('limits: {connections: 20}\n'):
-        admin = Client(service.port)
-        held = [socket.create_connection(('127.0.0.1', service.port), timeout=5) for _ in range(40)]
+        for _ in range(10):
+            held = [socket.create_connection(('127.0.0.1', service.port), timeout=5 * SLOW) for _ in range(40)]
+            for s in held:
+                s.close()
+            assert Client(service.port, timeout=5).get('/infos').status == 200
+        # One who waits gets the place of the first that goes.
+        held = [socket.create_connection(('127.0.0.1', service.port), timeout=5 * SLOW) for _ in range(20)]
         for s in held:
-            s.close()
-        wait_for(lambda: admin.get('/infos').status == 200)
+            s.sendall(head(first=b'GET /1.1/infos HTTP/1.1'))
+            assert answers(s.recv(65536)) == [200]
+        with socket.create_connection(('127.0.0.1', service.port), timeout=5 * SLOW) as waiting:
+            waiting.sendall(head(first=b'GET /1.1/infos HTTP/1.1'))
+            held[7].close()
+            assert answers(waiting.recv(65536)) == [200]
+            for s in held:
+                s.close()

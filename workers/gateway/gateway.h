@@ -24,6 +24,8 @@ struct listener {
         struct MHD_Daemon *daemon;
         sd_event_source *io, *timer;
         uint64_t armed; /* what the timer is set to; NSEC_NEVER */
+        unsigned n;     /* connections */
+        bool unfull;    /* there is room again: the library must run to accept */
 };
 
 struct gateway {

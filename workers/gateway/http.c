@@ -3,7 +3,8 @@
  * libmicrohttpd on our event loop: one daemon a listener, in external epoll mode.
  *
  * The library registers its clients edge-triggered in its own epoll and remembers what is ready. Its descriptor alone does
- * not tell when it must run: after every run it is asked when it wants the next one.
+ * not tell when it must run: after every run it is asked when it wants the next one. When it is full it leaves its listening
+ * socket out of the epoll, and only the run after the one that closed a connection puts it back.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -205,8 +206,10 @@ static void on_connection(void *userdata, struct MHD_Connection *mhd, void **con
                 if (*context)
                         connection_free(l->gateway, *context);
                 *context = NULL;
+                l->unfull |= l->n-- >= l->gateway->settings.connections;
                 return;
         }
+        l->n++;
         info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         if (info)
                 address = info->client_addr;
@@ -241,7 +244,10 @@ static void run_listener(struct listener *l) {
         for (unsigned i = 0; i < RUNS_MAX; i++) {
                 MHD_UNSIGNED_LONG_LONG msec;
 
+                l->unfull = false;
                 (void) MHD_run(l->daemon);
+                if (l->unfull)
+                        continue;
                 if (MHD_get_timeout(l->daemon, &msec) == MHD_NO)
                         return;
                 if (msec > 0) {
