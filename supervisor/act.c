@@ -34,15 +34,19 @@ static void act_drain(struct service *s, const struct policy_action *a) {
 
 static void act_signal(struct service *s, const struct policy_action *a) {
         struct process *p = service_process(s, a->slot, a->generation);
+        struct policy_slot *slot = policy_slot(&s->policy, a->slot);
+        const struct policy_process *known = policy_process(slot, a->generation);
+        const char *why = "it did not end when it was asked to";
 
         if (!p)
                 return;
         p->serving = false;
+        if (slot->reason[0])
+                why = slot->reason;
+        else if (known && known->ending == WIRE_CAUSE_DEADLINE && !p->was_ready)
+                why = "was not ready in time";
         if (a->signo == SIGABRT || a->signo == SIGKILL)
-                log_warning("worker '%s' (pid %d) gets SIG%s: %s", policy_slot(&s->policy, a->slot)->name, (int) p->pid,
-                            strempty(sigabbrev_np(a->signo)),
-                            policy_slot(&s->policy, a->slot)->reason[0] ? policy_slot(&s->policy, a->slot)->reason
-                                                                        : "it did not end when it was asked to");
+                log_warning("worker '%s' (pid %d) gets SIG%s: %s", slot->name, (int) p->pid, strempty(sigabbrev_np(a->signo)), why);
         process_signal(p, a->signo);
 }
 

@@ -49,6 +49,8 @@ def test_failing_at_start(make_service, how, cause, words):
     assert [w['name'] for w in status['workers'] if w['state'] not in ('ready', 'done')] == ['crashdummy']
     wait_for(lambda: len(s.crash_records('crashdummy')) == w['failures'], 5, lambda: str(s.crash_records('crashdummy')))
     assert s.suite('status', '--check').returncode == 4
+    if how == 'never':
+        assert re.search(r"'crashdummy' \(pid \d+\) gets SIGABRT: was not ready in time", s.log())
     # What it says in the log is a handful of lines, not a flood.
     assert len(re.findall(r"worker 'crashdummy' .* ended after", s.log())) == w['failures']
 
