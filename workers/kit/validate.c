@@ -348,7 +348,7 @@ static int check_value(const struct wazo_field *field, const json_t *value, json
                 return 0;
         r = check_range(&field->range, json_number_value(value), messages);
         /* What no column could hold. */
-        if (r >= 0 && field->type == WAZO_INTEGER && json_array_size(messages) == 0 && llabs(json_integer_value(value)) > INT4_MAX)
+        if (r >= 0 && field->type == WAZO_INTEGER && json_array_size(messages) == 0)
                 r = check_range(&int4, json_number_value(value), messages);
         return r;
 }
