@@ -14,7 +14,8 @@ import pytest
 
 from harness import SLOW, Answer, Service, wait_for
 
-__all__ = ['service', 'settings', 'admin', 'child', 'sibling', 'Client', 'Database', 'own_service', 'raw', 'answers', 'wait_for', 'SLOW', 'MASTER', 'CHILD',
+__all__ = ['service', 'settings', 'admin', 'child', 'sibling', 'Client', 'Database', 'own_service', 'raw', 'answers', 'wait_for', 'SLOW',
+           'MASTER', 'CHILD',
            'GRANDCHILD', 'SIBLING', 'ADMIN', 'CHILD_TOKEN', 'SIBLING_TOKEN', 'LIMITED', 'READER', 'EXPIRED', 'SELF', 'SELF_ID', 'UUID',
            'TIMESTAMP', 'NOBODY', 'BROWSER', 'TOKENS']
 
@@ -40,7 +41,8 @@ BROWSER = ['The browser (or proxy) sent a request that this server could not und
 # YAML is a superset of JSON.
 TOKENS = json.dumps({
     'master_tenant': MASTER,
-    'tenants': [{'uuid': MASTER}, {'uuid': CHILD, 'parent': MASTER}, {'uuid': GRANDCHILD, 'parent': CHILD}, {'uuid': SIBLING, 'parent': MASTER}],
+    'tenants': [{'uuid': MASTER}, {'uuid': CHILD, 'parent': MASTER}, {'uuid': GRANDCHILD, 'parent': CHILD},
+                {'uuid': SIBLING, 'parent': MASTER}],
     'tokens': [{'auth_id': '30000000-cccc-4000-8000-00000000000%d' % n, **token} for n, token in enumerate((
         {'token': ADMIN, 'tenant_uuid': MASTER, 'acl': ['confd.#']},
         {'token': CHILD_TOKEN, 'tenant_uuid': CHILD, 'acl': ['confd.#']},

@@ -76,7 +76,8 @@ def test_unknown_ids(world, admin):
     line_404, user_404 = "Resource Not Found - Line was not found ('id': 99999)", "Resource Not Found - User was not found ('id': 99999)"
     cases = (
         ('/lines/99999/endpoints/sip/%s' % endpoint['uuid'], line_404),
-        ('/lines/%d/endpoints/sip/%s' % (line['id'], NOBODY), "Resource Not Found - SIPEndpoint was not found ('uuid': UUID('%s'))" % NOBODY),
+        ('/lines/%d/endpoints/sip/%s' % (line['id'], NOBODY),
+         "Resource Not Found - SIPEndpoint was not found ('uuid': UUID('%s'))" % NOBODY),
         ('/lines/%d/endpoints/sccp/99999' % line['id'], "Resource Not Found - SCCPEndpoint was not found ('id': 99999)"),
         ('/lines/%d/endpoints/custom/99999' % line['id'], "Resource Not Found - CustomEndpoint was not found ('id': ..."),
         ('/lines/99999/extensions/%d' % extension['id'], line_404),
@@ -88,11 +89,13 @@ def test_unknown_ids(world, admin):
     for path, message in cases:
         for method in ('PUT', 'DELETE'):
             world.refuse(method, path, message, status=404)
-    world.refuse('PUT', '/users/%d/voicemails/99999' % user['id'], "Resource Not Found - Voicemail was not found ('id': 99999)", status=404)
+    world.refuse('PUT', '/users/%d/voicemails/99999' % user['id'], "Resource Not Found - Voicemail was not found ('id': 99999)",
+                 status=404)
     world.refuse('PUT', '/users/99999/voicemails/99999', user_404, status=404)
     world.refuse('DELETE', '/users/99999/voicemails', user_404, status=404)
     world.refuse('GET', '/users/99999/voicemails', user_404, status=404)
-    world.refuse('POST', '/users/99999/voicemails', user_404, body={'name': 'N', 'number': '1', 'context': world.context['name']}, status=404)
+    world.refuse('POST', '/users/99999/voicemails', user_404, body={'name': 'N', 'number': '1', 'context': world.context['name']},
+                 status=404)
     world.refuse('POST', '/lines/99999/extensions', line_404, body={'exten': '1', 'context': world.context['name']}, status=404)
     world.refuse('PUT', '/users/99999/lines', user_404, body={'lines': []}, status=404)
 
@@ -130,8 +133,10 @@ def test_twice_is_once(world, admin):
 def test_line_endpoint(world, admin):
     one, two = admin.endpoint(), admin.endpoint()
     line, other = world.line(one), world.line(False)
-    world.refuse('PUT', sip(line, two), "Resource Error - Line is associated with a Endpoint ('line_id': %d, 'endpoint': 'sip', 'endpoint_id': ..." % line['id'])
-    world.refuse('PUT', sip(other, one), "Resource Error - Line is associated with a Endpoint ('line_id': %d, 'endpoint': 'sip', 'endpoint_uuid': ..." % line['id'])
+    world.refuse('PUT', sip(line, two),
+                 "Resource Error - Line is associated with a Endpoint ('line_id': %d, 'endpoint': 'sip', 'endpoint_id': ..." % line['id'])
+    world.refuse('PUT', sip(other, one),
+                 "Resource Error - Line is associated with a Endpoint ('line_id': %d, 'endpoint': 'sip', 'endpoint_uuid': ..." % line['id'])
     # Of a pair that does not belong together nothing is undone.
     admin.remove(sip(line, two))
     assert admin.read('/lines/%d' % line['id'])['endpoint_sip']['uuid'] == one['uuid']
@@ -139,13 +144,18 @@ def test_line_endpoint(world, admin):
     user, extension = admin.user(), world.extension()
     admin.change(seat(user, line))
     admin.change(number(line, extension))
-    world.refuse('DELETE', sip(line, one), "Resource Error - Line is associated with a User ('line_id': %d, 'user_ids': '%d')" % (line['id'], user['id']))
+    world.refuse('DELETE', sip(line, one),
+                 "Resource Error - Line is associated with a User ('line_id': %d, 'user_ids': '%d')" % (line['id'], user['id']))
     second = admin.user()
     admin.change(seat(second, line))
-    world.refuse('DELETE', sip(line, one), "Resource Error - Line is associated with a User ('line_id': %d, 'user_ids': '%d,%d')" % (line['id'], user['id'], second['id']))
+    world.refuse('DELETE', sip(line, one),
+                 "Resource Error - Line is associated with a User ('line_id': %d, 'user_ids': '%d,%d')" % (line['id'], user['id'],
+                         second['id']))
     admin.remove(seat(second, line))
     admin.remove(seat(user, line))
-    world.refuse('DELETE', sip(line, one), "Resource Error - Line is associated with a Extension ('line_id': %d, 'extension_ids': '%d')" % (line['id'], extension['id']))
+    world.refuse('DELETE', sip(line, one),
+                 "Resource Error - Line is associated with a Extension ('line_id': %d, 'extension_ids': '%d')" % (line['id'],
+                         extension['id']))
     admin.remove(number(line, extension))
     admin.remove(sip(line, one))
     assert (admin.read('/lines/%d' % line['id'])['endpoint_sip'], admin.read('/endpoints/sip/' + one['uuid'])['line']) == (None, None)
@@ -162,7 +172,9 @@ def test_line_extension(world, admin):
     world.refuse('PUT', number(bare, extension), "Resource Error - Line must be associated with a Endpoint ('line_id': %d)" % bare['id'])
     admin.change(number(line, extension))
     another = world.extension()
-    world.refuse('PUT', number(line, another), "Resource Error - Line is associated with a Extension ('line_id': %d, 'extension_id': %d)" % (line['id'], extension['id']))
+    world.refuse('PUT', number(line, another),
+                 "Resource Error - Line is associated with a Extension ('line_id': %d, 'extension_id': %d)" % (line['id'],
+                         extension['id']))
     # The checks' order: the endpoint before all others.
     outside = admin.extension(world.context, '9999')
     world.refuse('PUT', number(bare, outside), "Resource Error - Line must be associated with a Endpoint ('line_id': %d)" % bare['id'])
@@ -174,7 +186,8 @@ def test_line_extension_context_type(world, admin, kind):
     context = admin.context(type=kind)
     extension, line = admin.extension(context, '1001'), world.line()
     world.refuse('PUT', number(line, extension),
-                 "Resource Error - ContextType '%s' cannot be associated ('id': %d, 'context': '%s')" % (kind, context['id'], context['name']))
+                 "Resource Error - ContextType '%s' cannot be associated ('id': %d, 'context': '%s')" % (kind, context['id'],
+                         context['name']))
 
 
 @pytest.mark.parametrize('exten, ranges, inside', (
@@ -196,13 +209,15 @@ def test_line_extension_context_type(world, admin, kind):
 ))
 def test_line_extension_range(world, admin, exten, ranges, inside):
     """As numbers, both ends included; patterns are not checked."""
-    context = admin.context(user_ranges=[{'start': start, **({'end': end} if end else {})} for start, end in ranges], group_ranges=[{'start': '1', 'end': '9'}])
+    context = admin.context(user_ranges=[{'start': start, **({'end': end} if end else {})} for start, end in ranges],
+                            group_ranges=[{'start': '1', 'end': '9'}])
     extension, line = admin.extension(context, exten), world.line()
     if inside:
         admin.change(number(line, extension))
         assert admin.read('/lines/%d' % line['id'])['context'] == context['name'], 'a line goes to its extension'
     else:
-        world.refuse('PUT', number(line, extension), "Input Error - Extension '%s' is outside of range for context '%s'" % (exten, context['name']))
+        world.refuse('PUT', number(line, extension),
+                     "Input Error - Extension '%s' is outside of range for context '%s'" % (exten, context['name']))
 
 
 def test_shared_number(world, admin):
@@ -224,14 +239,19 @@ def test_post_of_an_extension(world, admin):
     """Rules of the extension first, then those of the association; all or nothing."""
     line, bare = world.line(), world.line(False)
     path, name = '/lines/%d/extensions' % line['id'], world.context['name']
-    world.refuse('POST', path, "Input Error - exten: ['Missing data for required field.']", "Input Error - context: ['Missing data for required field.']", body={})
+    world.refuse('POST', path, "Input Error - exten: ['Missing data for required field.']",
+                 "Input Error - context: ['Missing data for required field.']", body={})
     world.refuse('POST', path, *BROWSER, body=b'x')
-    world.refuse('POST', path, "Input Error - field 'context': Context was not found ('context': 'nowhere')", body={'exten': '1', 'context': 'nowhere'})
-    world.refuse('POST', path, "Input Error - Extension '1' is outside of range for context '%s'" % name, body={'exten': '1', 'context': name})
-    world.refuse('POST', '/lines/%d/extensions' % bare['id'], "Resource Error - Line must be associated with a Endpoint ('line_id': %d)" % bare['id'],
+    world.refuse('POST', path, "Input Error - field 'context': Context was not found ('context': 'nowhere')",
+                 body={'exten': '1', 'context': 'nowhere'})
+    world.refuse('POST', path, "Input Error - Extension '1' is outside of range for context '%s'" % name,
+                 body={'exten': '1', 'context': name})
+    world.refuse('POST', '/lines/%d/extensions' % bare['id'],
+                 "Resource Error - Line must be associated with a Endpoint ('line_id': %d)" % bare['id'],
                  body={'exten': '1888', 'context': name})
     assert admin.post(path, {'exten': '1888', 'context': name}).status == 201
-    world.refuse('POST', path, "Resource Error - Extension already exists ('exten': '1888', 'context': '%s')" % name, body={'exten': '1888', 'context': name})
+    world.refuse('POST', path, "Resource Error - Extension already exists ('exten': '1888', 'context': '%s')" % name,
+                 body={'exten': '1888', 'context': name})
 
 
 # ---- user and line ----
@@ -253,7 +273,8 @@ def test_main_and_secondary(world, admin):
     assert [line['id'] for line in admin.read('/users/%d' % alice['id'])['lines']] == [one['id'], two['id']]
 
     for line in (one, two):
-        world.refuse('DELETE', seat(alice, line), "Resource Error - There are secondary users associated to the line ('line_id': %d)" % line['id'])
+        world.refuse('DELETE', seat(alice, line),
+                     "Resource Error - There are secondary users associated to the line ('line_id': %d)" % line['id'])
     admin.remove(seat(bob, one))
     assert flags(world, two) == [(alice['id'], 1, 0), (bob['id'], 0, 1)], 'the line that is left becomes the main one'
     admin.remove(seat(bob, two))
@@ -284,12 +305,14 @@ class TestUserLines:
         assert [flags(world, line) for line in lines] == [[(user['id'], 1, 1)], [(user['id'], 1, 0)], []]
         self.put(admin, user, lines[2], lines[0])
         assert [flags(world, line) for line in lines] == [[(user['id'], 1, 0)], [], [(user['id'], 1, 1)]]
-        owed = [(name, payload['data']['line']['id'] if 'data' in payload else sorted(payload['ipbx'])) for _, name, _, _, payload in world.database.owed_since(last)]
+        owed = [(name, payload['data']['line']['id'] if 'data' in payload else sorted(payload['ipbx'])) for _, name, _, _,
+                payload in world.database.owed_since(last)]
         reload = ('/exec_request_handlers', ['dialplan reload', 'module reload res_pjsip.so'])
         assert owed[0] == reload and owed[3] == reload and len(owed) == 7
         assert owed[1:3] == [('user_line_associated', lines[0]['id']), ('user_line_associated', lines[1]['id'])]
         assert owed[4] == ('user_line_dissociated', lines[1]['id'])
-        assert owed[5:] == [('user_line_associated', lines[2]['id']), ('user_line_associated', lines[0]['id'])], 'each line of the list is told, old ones, too'
+        assert owed[5:] == [('user_line_associated', lines[2]['id']),
+                            ('user_line_associated', lines[0]['id'])], 'each line of the list is told, old ones, too'
         self.put(admin, user)
         assert admin.read('/users/%d' % user['id'])['lines'] == []
 
@@ -313,17 +336,21 @@ class TestUserLines:
         world.refuse('PUT', path, "Input Error - lines: {1: {'id': ['Missing data for required field.']}}", body={'lines': [one, {}]})
         world.refuse('PUT', path, "Input Error - lines: {0: {'id': ['Not a valid integer.']}}", body={'lines': [{'id': 'x'}]})
         world.refuse('PUT', path, "Input Error - field 'lines': Line was not found ('id': 99999)", body={'lines': [one, {'id': 99999}]})
-        world.refuse('PUT', path, "Input Error - lines: {0: {'id': ['Must be greater than or equal to -2147483648 and less than or equal to 2147483647.']}}",
+        world.refuse('PUT', path,
+                     "Input Error - lines: {0: {'id': ['Must be greater than or equal to -2147483648 and less than or equal to 2147483647.']}}",
                      body={'lines': [{'id': 2 ** 40}]})
-        world.refuse('PUT', path, "Resource Error - Operation not permitted. Cannot associate same line more than once", body={'lines': [one, one]})
-        world.refuse('PUT', path, "Resource Error - Line must be associated with a Endpoint ('line_id': %d)" % bare['id'], body={'lines': [one, {'id': bare['id']}]})
+        world.refuse('PUT', path, "Resource Error - Operation not permitted. Cannot associate same line more than once",
+                     body={'lines': [one, one]})
+        world.refuse('PUT', path, "Resource Error - Line must be associated with a Endpoint ('line_id': %d)" % bare['id'],
+                     body={'lines': [one, {'id': bare['id']}]})
 
     def test_a_removal_that_is_refused(self, world, admin):
         """All is as before, the line that could have been added, too."""
         alice, bob, shared, free = admin.user(), admin.user(), world.line(), world.line()
         self.put(admin, alice, shared)
         admin.change(seat(bob, shared))
-        world.refuse('PUT', '/users/%d/lines' % alice['id'], "Resource Error - There are secondary users associated to the line ('line_id': %d)" % shared['id'],
+        world.refuse('PUT', '/users/%d/lines' % alice['id'],
+                     "Resource Error - There are secondary users associated to the line ('line_id': %d)" % shared['id'],
                      body={'lines': [{'id': free['id']}]})
         assert flags(world, shared) == [(alice['id'], 1, 1), (bob['id'], 0, 1)]
 
@@ -334,12 +361,14 @@ class TestUserLines:
 def test_user_voicemail(world, admin):
     alice, bob, one, two = admin.user(), admin.user(), world.voicemail(), world.voicemail()
     admin.change(box(alice, one))
-    world.refuse('PUT', box(alice, two), "Resource Error - User is associated with a Voicemail ('user_id': %d, 'voicemail_id': %d)" % (alice['id'], two['id']))
+    world.refuse('PUT', box(alice, two),
+                 "Resource Error - User is associated with a Voicemail ('user_id': %d, 'voicemail_id': %d)" % (alice['id'], two['id']))
     # One box for two.
     admin.change(box(bob, one))
     assert {user['uuid'] for user in admin.read('/voicemails/%d' % one['id'])['users']} == {alice['uuid'], bob['uuid']}
     world.refuse('DELETE', '/voicemails/%d' % one['id'],
-                 "Resource Error - Voicemail is associated with a User ('voicemail_id': %d, 'user_ids': '%d, %d')" % (one['id'], alice['id'], bob['id']))
+                 "Resource Error - Voicemail is associated with a User ('voicemail_id': %d, 'user_ids': '%d, %d')" % (one['id'],
+                         alice['id'], bob['id']))
     assert admin.read('/users/%s/voicemails' % alice['uuid'])['total'] == 1
     admin.remove('/users/%s/voicemails' % alice['uuid'])
     assert admin.read('/users/%s/voicemails' % alice['uuid']) == {'total': 0, 'items': []}
@@ -353,12 +382,15 @@ def test_user_voicemail(world, admin):
 def test_post_of_a_voicemail(world, admin):
     user = admin.user()
     path, name = '/users/%s/voicemails' % user['uuid'], world.context['name']
-    world.refuse('POST', path, *("Input Error - %s: ['Missing data for required field.']" % member for member in ('name', 'number', 'context')), body={})
+    world.refuse('POST', path,
+                 *("Input Error - %s: ['Missing data for required field.']" % member for member in ('name', 'number', 'context')),
+                 body={})
     world.refuse('POST', path, 'Resource Error - Operation not permitted. A global voicemail cannot be associated to users.',
                  body={'name': 'N', 'number': '55', 'context': admin.context()['name'], 'accesstype': 'global'})
     answer = admin.post(path, {'name': 'N', 'number': '56', 'context': name})
     assert answer.status == 201
-    world.refuse('POST', path, "Resource Error - User is associated with a Voicemail (...", body={'name': 'N', 'number': '57', 'context': name})
+    world.refuse('POST', path, "Resource Error - User is associated with a Voicemail (...",
+                 body={'name': 'N', 'number': '57', 'context': name})
     assert admin.read('/users/%s' % user['uuid'])['voicemail']['id'] == answer.json['id']
 
 
@@ -372,12 +404,16 @@ def test_context_contexts(world, admin):
     admin.change(path, {'contexts': [{'id': three['id']}, {'id': two['id']}]})
     owed = world.database.owed_since(last)
     assert [(row[1], row[4].get('ipbx', row[4].get('data'))) for row in owed] == [
-        ('/exec_request_handlers', ['dialplan reload']), ('contexts_associated', {'context_id': one['id'], 'context_ids': [three['id'], two['id']]})]
+        ('/exec_request_handlers', ['dialplan reload']),
+        ('contexts_associated', {'context_id': one['id'], 'context_ids': [three['id'], two['id']]})]
     assert owed[1][2] == 'config.contexts.contexts.updated'
     included = admin.read('/contexts/%d' % one['id'])['contexts']
-    assert [(part['id'], part['name'], part['label']) for part in included] == [(three['id'], three['name'], 'C'), (two['id'], two['name'], 'B')]
-    world.refuse('PUT', path, "Resource Error - Operation not permitted. Cannot include same context more than once", body={'contexts': [{'id': two['id']}] * 2})
-    world.refuse('PUT', path, "Resource Error - Operation not permitted. Cannot include context inside itself", body={'contexts': [{'id': one['id']}]})
+    assert [(part['id'], part['name'], part['label']) for part in included] == [(three['id'], three['name'], 'C'),
+            (two['id'], two['name'], 'B')]
+    world.refuse('PUT', path, "Resource Error - Operation not permitted. Cannot include same context more than once",
+                 body={'contexts': [{'id': two['id']}] * 2})
+    world.refuse('PUT', path, "Resource Error - Operation not permitted. Cannot include context inside itself",
+                 body={'contexts': [{'id': one['id']}]})
     world.refuse('PUT', path, "Input Error - contexts: ['Missing data for required field.']", body={})
     world.refuse('PUT', path, "Input Error - field 'contexts': Context was not found ('id': 99999)", body={'contexts': [{'id': 99999}]})
     admin.change(path, {'contexts': []})

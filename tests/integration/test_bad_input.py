@@ -112,12 +112,16 @@ def test_deep_but_not_too_deep(admin, unchanged):
         assert answer.status == 400 and answer.json[0].startswith('Input Error - user_ranges: ')
 
 
-NASTY = (None, True, 0, -1, 2 ** 31, -2 ** 31 - 1, 2 ** 53, 2 ** 63 - 1, -2 ** 63, 0.1, 1e308, -1e308, '', ' ', '\t', '\x01', '\x7f', 'x\ny', 'é', '𝔘', '\u202e', '\ufffe', '%s%n', "'; DROP TABLE userfeatures; --",
-         '${x}', '../../etc/passwd', 'x' * 5000, '1' * 5000, '-1', '1e3', '9' * 30, NOBODY, [], {}, [None], [[]], [{}], [['a']], [['a', 'b', 'c']], [['', '']], [[None, None]], [1], ['x'], [{'id': None}], [{'id': 2 ** 40}],
-         [{'uuid': 'x'}], [{'start': None}], [{'start': '1', 'end': '\u0663'}], {'uuid': None}, {'uuid': 7}, {'a': {'b': {'c': []}}}, [['x' * 5000, 'y']], [[]] * 600)
+NASTY = (None, True, 0, -1, 2 ** 31, -2 ** 31 - 1, 2 ** 53, 2 ** 63 - 1, -2 ** 63, 0.1, 1e308, -1e308, '', ' ', '\t', '\x01', '\x7f',
+         'x\ny', 'é', '𝔘', '\u202e', '\ufffe', '%s%n', "'; DROP TABLE userfeatures; --",
+         '${x}', '../../etc/passwd', 'x' * 5000, '1' * 5000, '-1', '1e3', '9' * 30, NOBODY, [], {}, [None], [[]], [{}], [['a']],
+         [['a', 'b', 'c']], [['', '']], [[None, None]], [1], ['x'], [{'id': None}], [{'id': 2 ** 40}],
+         [{'uuid': 'x'}], [{'start': None}], [{'start': '1', 'end': '\u0663'}], {'uuid': None}, {'uuid': 7}, {'a': {'b': {'c': []}}},
+         [['x' * 5000, 'y']], [[]] * 600)
 
 
-READ_ONLY = ('id', 'uuid', 'tenant_uuid', 'links', 'created_at', 'agent', 'call_permissions', 'groups', 'incalls', 'schedules', 'switchboards', 'queues',
+READ_ONLY = ('id', 'uuid', 'tenant_uuid', 'links', 'created_at', 'agent', 'call_permissions', 'groups', 'incalls', 'schedules',
+             'switchboards', 'queues',
              'voicemail', 'call_pickup_target_users', 'country')
 
 
@@ -151,8 +155,10 @@ def test_any_value_of_any_member(admin, things, path):
 @pytest.mark.parametrize('path', ('/users', '/lines', '/extensions', '/voicemails', '/contexts', '/endpoints/sip'))
 def test_any_value_at_creation(admin, things, path):
     context = next(thing for where, thing in things.items() if 'contexts' in where)
-    base = {'/users': {'firstname': 'A'}, '/lines': {'context': context['name']}, '/extensions': {'exten': '1', 'context': context['name']},
-            '/voicemails': {'name': 'N', 'number': '1', 'context': context['name']}, '/contexts': {'label': 'L'}, '/endpoints/sip': {}}[path]
+    base = {'/users': {'firstname': 'A'}, '/lines': {'context': context['name']},
+            '/extensions': {'exten': '1', 'context': context['name']},
+            '/voicemails': {'name': 'N', 'number': '1', 'context': context['name']}, '/contexts': {'label': 'L'},
+            '/endpoints/sip': {}}[path]
     thing = next(thing for where, thing in things.items() if where.startswith(path))
     connection = keep_alive(admin)
     for member in thing:
@@ -167,7 +173,8 @@ def test_any_value_at_creation(admin, things, path):
 @pytest.mark.parametrize('path', ('/users', '/lines', '/extensions', '/voicemails', '/contexts', '/endpoints/sip'))
 def test_any_value_of_any_parameter(admin, things, unchanged, path):
     connection = keep_alive(admin)
-    for name in ('limit', 'offset', 'order', 'direction', 'search', 'recurse', 'view', 'id', 'uuid', 'exten', 'name', 'context', 'unknown'):
+    for name in ('limit', 'offset', 'order', 'direction', 'search', 'recurse', 'view', 'id', 'uuid', 'exten', 'name', 'context',
+                 'unknown'):
         for value in NASTY:
             text = quote(value if isinstance(value, str) else json.dumps(value))[:8000]
             answer = admin.get('%s?%s=%s' % (path, name, text), connection=connection)
@@ -184,14 +191,22 @@ def keep_alive(admin):
 
 
 @pytest.mark.parametrize('target, status', (
-    (b'/1.1/users%2F1', 404), (b'/1.1/%75sers', 200), (b'/1.1/users%00', 404), (b'/1.1/users/1%00', 404), (b'/1.1/users/%zz', 404), (b'/1.1/users/%', 404), (b'/1.1/users/%c3%28', 404),
-    (b'//1.1/users', 400), (b'/1.1//users', 404), (b'/1.1/users//1', 404), (b'/1.1/users/', 404), (b'/1.1/users/../users', 404), (b'/1.1/users/./1', 404), (b'/1.1/%2e%2e/1.1/users', 404),
-    (b'/1.1/users?', 200), (b'/1.1/users?limit', 400), (b'/1.1/users?=', 200), (b'/1.1/users?&&&', 200), (b'/1.1/users?a=b=c', 200), (b'/1.1/users?search=%00', 400), (b'/1.1/users?search=%ff', 400),
-    (b'/1.1/users?search=a%20b+c', 200), (b'/1.1/users?limit=1&limit=x', 200), (b'/1.1/users?limit=x&limit=1', 400), (b'/1.1/users#fragment', 200), (b'/1.1/users;a=b', 404), (b'/1.1/users?a#b', 200),
-    (b'/1.1/users?' + b'&'.join(b'a%d=1' % n for n in range(64)), 200), (b'/1.1/users?' + b'&'.join(b'a%d=1' % n for n in range(65)), 400), (b'/1.1/users?' + b'&' * 5000, 400),
-    (b'/1.1/users?' + b'&'.join(b'a%d=1' % n for n in range(3000)), 400), (b'/1.1/users?search=' + b'%25' * 3000, 200), (b'/1.1/users?search=' + b'x' * 20000, 200),
-    (b'/1.1/users/' + b'9' * 5000, 404), (b'/1.1/' + b'users/' * 2000, 404), (b'/1.1/lines/1/endpoints/sip/' + b'x' * 5000, 404), (b'/1.1/users/\xc3\xa9', 404), (b'/1.1/users?search=\xc3\xa9', 200),
-    (b'/1.1/users?search=\xff', 400), (b'*', 404), (b'users', 400), (b'http://x/1.1/users', 200), (b'HTTP://X:80/1.1/users', 200), (b'https://x/1.1/users', 200), (b'http:///1.1/users', 400),
+    (b'/1.1/users%2F1', 404), (b'/1.1/%75sers', 200), (b'/1.1/users%00', 404), (b'/1.1/users/1%00', 404), (b'/1.1/users/%zz', 404),
+    (b'/1.1/users/%', 404), (b'/1.1/users/%c3%28', 404),
+    (b'//1.1/users', 400), (b'/1.1//users', 404), (b'/1.1/users//1', 404), (b'/1.1/users/', 404), (b'/1.1/users/../users', 404),
+    (b'/1.1/users/./1', 404), (b'/1.1/%2e%2e/1.1/users', 404),
+    (b'/1.1/users?', 200), (b'/1.1/users?limit', 400), (b'/1.1/users?=', 200), (b'/1.1/users?&&&', 200), (b'/1.1/users?a=b=c', 200),
+    (b'/1.1/users?search=%00', 400), (b'/1.1/users?search=%ff', 400),
+    (b'/1.1/users?search=a%20b+c', 200), (b'/1.1/users?limit=1&limit=x', 200), (b'/1.1/users?limit=x&limit=1', 400),
+    (b'/1.1/users#fragment', 200), (b'/1.1/users;a=b', 404), (b'/1.1/users?a#b', 200),
+    (b'/1.1/users?' + b'&'.join(b'a%d=1' % n for n in range(64)), 200),
+    (b'/1.1/users?' + b'&'.join(b'a%d=1' % n for n in range(65)), 400), (b'/1.1/users?' + b'&' * 5000, 400),
+    (b'/1.1/users?' + b'&'.join(b'a%d=1' % n for n in range(3000)), 400), (b'/1.1/users?search=' + b'%25' * 3000, 200),
+    (b'/1.1/users?search=' + b'x' * 20000, 200),
+    (b'/1.1/users/' + b'9' * 5000, 404), (b'/1.1/' + b'users/' * 2000, 404), (b'/1.1/lines/1/endpoints/sip/' + b'x' * 5000, 404),
+    (b'/1.1/users/\xc3\xa9', 404), (b'/1.1/users?search=\xc3\xa9', 200),
+    (b'/1.1/users?search=\xff', 400), (b'*', 404), (b'users', 400), (b'http://x/1.1/users', 200), (b'HTTP://X:80/1.1/users', 200),
+    (b'https://x/1.1/users', 200), (b'http:///1.1/users', 400),
     (b'http://x', 404), (b'ftp://x/1.1/users', (200, 400)), (b'http://x//1.1/users', (400, 404)), (b'x:80', 400),
 ), ids=lambda value: value[:40].decode('latin-1').encode('unicode_escape').decode() if isinstance(value, bytes) else str(value))
 def test_targets(service, admin, unchanged, target, status):
@@ -273,9 +288,12 @@ def test_smuggling(service, admin, unchanged, lines):
 
 
 @pytest.mark.parametrize('first, host', (
-    (b'POST  /1.1/users HTTP/1.1', b'Host: x'), (b'POST /1.1/users  HTTP/1.1', b'Host: x'), (b'POST /1.1/users', b'Host: x'), (b'POST /1.1/users HTTP/1.1 x', b'Host: x'), (b'POST /1.1/users HTTP/2.0', b'Host: x'),
-    (b'POST /1.1/users HTTP/0.9', b'Host: x'), (b'POST /1.1/users http/1.1', b'Host: x'), (b'POST /1.1/users HTTP/1.', b'Host: x'), (b'POST /1.1/users HTTP/11', b'Host: x'), (b'POST\t/1.1/users\tHTTP/1.1', b'Host: x'),
-    (b' POST /1.1/users HTTP/1.1', b'Host: x'), (b'POST /1.1/us\0ers HTTP/1.1', b'Host: x'), (b'POST /1.1/users\0 HTTP/1.1', b'Host: x'), (b'POST /1.1/users HTTP/1.1', None), (b'POST', b'Host: x'), (b'\0', b'Host: x'),
+    (b'POST  /1.1/users HTTP/1.1', b'Host: x'), (b'POST /1.1/users  HTTP/1.1', b'Host: x'), (b'POST /1.1/users', b'Host: x'),
+    (b'POST /1.1/users HTTP/1.1 x', b'Host: x'), (b'POST /1.1/users HTTP/2.0', b'Host: x'),
+    (b'POST /1.1/users HTTP/0.9', b'Host: x'), (b'POST /1.1/users http/1.1', b'Host: x'), (b'POST /1.1/users HTTP/1.', b'Host: x'),
+    (b'POST /1.1/users HTTP/11', b'Host: x'), (b'POST\t/1.1/users\tHTTP/1.1', b'Host: x'),
+    (b' POST /1.1/users HTTP/1.1', b'Host: x'), (b'POST /1.1/us\0ers HTTP/1.1', b'Host: x'), (b'POST /1.1/users\0 HTTP/1.1', b'Host: x'),
+    (b'POST /1.1/users HTTP/1.1', None), (b'POST', b'Host: x'), (b'\0', b'Host: x'),
     (b'POST /1.1/users HTTP/1.1', b'Host: a b'), (b'POST /1.1/users HTTP/1.1', b'Host: a/b'), (b'POST /1.1/users HTTP/1.1', b'Host: a@b'),
 ), ids=lambda value: repr(value))
 def test_request_lines(service, admin, unchanged, first, host):
@@ -374,7 +392,8 @@ def test_large_values_that_are_legal(admin):
 
 
 def test_large_headers(service, admin, unchanged):
-    for lines in ([b'X-A: ' + b'x' * 100000], [b'X-%d: x' % n for n in range(20000)], [b'X-' + b'A' * 100000 + b': x'], [b'Cookie: ' + b'a=b; ' * 20000]):
+    for lines in ([b'X-A: ' + b'x' * 100000], [b'X-%d: x' % n for n in range(20000)], [b'X-' + b'A' * 100000 + b': x'],
+                  [b'Cookie: ' + b'a=b; ' * 20000]):
         got = raw(service, head(*lines, b'Content-Length: %d' % len(PREY)) + PREY)
         assert answers(got) in ([431], [413], [400], []), got[:200]
     assert answers(raw(service, head(first=b'GET /1.1/' + b'x' * 100000 + b' HTTP/1.1'))) in ([414], [431], [400], [])
@@ -419,7 +438,8 @@ def test_old_http(service):
     got = raw(service, head(first=b'GET /1.1/infos HTTP/1.0', host=None))
     assert answers(got) == [200] and b'chunked' not in got
     assert got.startswith((b'HTTP/1.0 200', b'HTTP/1.1 200'))
-    assert answers(raw(service, head(b'Connection: keep-alive', first=b'GET /1.1/infos HTTP/1.0') + head(first=b'GET /1.1/infos HTTP/1.0'))) == [200, 200]
+    assert answers(raw(service, head(b'Connection: keep-alive', first=b'GET /1.1/infos HTTP/1.0') +
+                       head(first=b'GET /1.1/infos HTTP/1.0'))) == [200, 200]
     assert answers(raw(service, head(b'Transfer-Encoding: chunked', first=b'POST /1.1/users HTTP/1.0') + b'0\r\n\r\n'))[:1] in ([400], [])
 
 
@@ -438,7 +458,8 @@ def test_expect(service, admin):
 
 def test_other_protocols(service, admin):
     """A TLS hello among them."""
-    for data in (b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' + b'x' * 500, b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', b'SSH-2.0-x\r\n', b'\r\n\r\n\r\n\r\n', b'GET /\r\n\r\n', b'\n' * 1000, b'*1\r\n$4\r\nPING\r\n'):
+    for data in (b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' + b'x' * 500, b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', b'SSH-2.0-x\r\n',
+                 b'\r\n\r\n\r\n\r\n', b'GET /\r\n\r\n', b'\n' * 1000, b'*1\r\n$4\r\nPING\r\n'):
         got = raw(service, data, half_close=True)
         assert all(status >= 400 for status in answers(got))
     alive(admin)

@@ -138,9 +138,12 @@ def test_access_rights(admin):
     assert self.get('/users/me').status == 404
 
 
-@pytest.mark.parametrize('path', ('/nothing', '/users/', '/users/abc', '/users/-1', '/users/1.0', '/lines/abc', '/lines/-1', '/lines/+1', '/lines/1/2',
-                                  '/lines/%31%2f', '/endpoints/sip/7', '/endpoints/sip/nonsense', '/endpoints', '', '/', '/users/1/', '/users/me',
-                                  '/lines/1/endpoints/sip/1', '/users/%s/lines/%s' % (NOBODY, NOBODY), '/./users', '/../1.1/users', '/users/..',
+@pytest.mark.parametrize('path', ('/nothing', '/users/', '/users/abc', '/users/-1', '/users/1.0', '/lines/abc', '/lines/-1', '/lines/+1',
+                                  '/lines/1/2',
+                                  '/lines/%31%2f', '/endpoints/sip/7', '/endpoints/sip/nonsense', '/endpoints', '', '/', '/users/1/',
+                                  '/users/me',
+                                  '/lines/1/endpoints/sip/1', '/users/%s/lines/%s' % (NOBODY, NOBODY), '/./users', '/../1.1/users',
+                                  '/users/..',
                                   '/users%2f1', '/Users'))
 def test_no_such_url(admin, path):
     """A page, and without a token, too."""
@@ -168,7 +171,8 @@ NAMES = {'/contexts/{int}': 'Context', '/users/{user}': 'User', '/lines/{int}': 
 @pytest.mark.parametrize('route', ITEMS)
 def test_unknown_id(admin, route):
     """JSON, in the words of the resource; numbers beyond what a column holds are unknown, too."""
-    cases = [(route.replace(INT, n).replace(USER, n), "('id': %s)" % n) for n in ('99999', '0', '2147483647', '2147483648', '99999999999999999999')]
+    cases = [(route.replace(INT, n).replace(USER, n), "('id': %s)" % n) for n in ('99999', '0', '2147483647', '2147483648',
+            '99999999999999999999')]
     if SIP in route:
         cases = [(route.replace(SIP, NOBODY), "('uuid': UUID('%s'))" % NOBODY)]
     elif USER in route:
@@ -239,7 +243,8 @@ def test_list_shape(admin, things, path):
 
 def test_headers_of_every_answer(service, admin):
     """Server is there, X-Powered-By is not; errors are no exception."""
-    for answer in (admin.get('/infos'), admin.get('/nothing'), admin.get('/users/9999'), admin.post('/users', {}), admin.request('PATCH', '/users'),
+    for answer in (admin.get('/infos'), admin.get('/nothing'), admin.get('/users/9999'), admin.post('/users', {}),
+                   admin.request('PATCH', '/users'),
                    Client(service.port, None).get('/users'), admin.request('OPTIONS', '/users')):
         assert answer.headers['Server'] and 'X-Powered-By' not in answer.headers
         assert answer.headers['Access-Control-Allow-Origin'] == '*' and 'Vary' not in answer.headers
@@ -248,7 +253,8 @@ def test_headers_of_every_answer(service, admin):
 
 
 @pytest.mark.parametrize('accept', (None, 'text/html', 'application/xml', 'text/csv', 'application/yaml', 'nonsense', '*/*;q=0'))
-@pytest.mark.parametrize('content_type', (None, 'text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1', ''))
+@pytest.mark.parametrize('content_type',
+                         (None, 'text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1', ''))
 def test_types_are_not_negotiated(admin, accept, content_type):
     headers = {name: value for name, value in (('Accept', accept), ('Content-Type', content_type)) if value is not None}
     answer = admin.request('POST', '/users', b'{"firstname": "Any"}', headers=headers)
@@ -274,7 +280,8 @@ def test_json_style(admin):
 
 # ---- bodies ----
 
-GENERIC, SCHEMA, MISSING = BROWSER, ["Input Error - _schema: ['Invalid input type.']"], ["Input Error - firstname: ['Missing data for required field.']"]
+GENERIC, SCHEMA = BROWSER, ["Input Error - _schema: ['Invalid input type.']"]
+MISSING = ["Input Error - firstname: ['Missing data for required field.']"]
 
 
 @pytest.mark.parametrize('body, post, put', (
@@ -296,7 +303,8 @@ GENERIC, SCHEMA, MISSING = BROWSER, ["Input Error - _schema: ['Invalid input typ
     (b'true', (400, SCHEMA), (400, SCHEMA)),
     (b'{"firstname": "A", "unknown": {"a": [1]}, "id": "x", "uuid": 7, "tenant_uuid": [], "links": null}', (201, None), (204, None)),
     (b'  {"firstname": "A"}\r\n', (201, None), (204, None)),
-    (b'{"firstname": "A", "firstname": 7}', (400, ["Input Error - firstname: ['Not a valid string.']"]), (400, ["Input Error - firstname: ['Not a valid string.']"])),
+    (b'{"firstname": "A", "firstname": 7}', (400, ["Input Error - firstname: ['Not a valid string.']"]),
+     (400, ["Input Error - firstname: ['Not a valid string.']"])),
     (b'{"firstname": 7, "firstname": "B"}', (201, None), (204, None)),
 ))
 def test_bodies(service, admin, body, post, put):
@@ -381,7 +389,8 @@ def test_coercion(admin, member, value, wanted):
         assert admin.read(path)[member] == wanted
 
 
-@pytest.mark.parametrize('value, wanted', [(v, True) for v in (True, 1, '1', 't', 'T', 'true', 'True', 'TRUE', 'on', 'On', 'ON', 'y', 'Y', 'yes', 'Yes')] +
+@pytest.mark.parametrize('value, wanted',
+                         [(v, True) for v in (True, 1, '1', 't', 'T', 'true', 'True', 'TRUE', 'on', 'On', 'ON', 'y', 'Y', 'yes', 'Yes')] +
                          [(v, False) for v in (False, 0, '0', 'f', 'F', 'false', 'False', 'off', 'OFF', 'n', 'N', 'no', 'NO')] +
                          [(v, None) for v in (2, -1, '2', 'maybe', '', [], {}, 0.5, ' true')])
 def test_lax_booleans(admin, things, value, wanted):
@@ -415,9 +424,13 @@ def test_nested_errors(admin, ranges, error):
 
 def test_errors_come_together(admin):
     """One line for each field, in the order of the fields; what speaks of the whole only when no field is wrong."""
-    assert admin.post('/voicemails', {}).json == ["Input Error - %s: ['Missing data for required field.']" % name for name in ('name', 'number', 'context')]
-    assert admin.post('/users', {'lastname': 7, 'ring_seconds': -1, 'call_record_enabled': True, 'call_record_outgoing_external_enabled': True}).json == \
-        ["Input Error - firstname: ['Missing data for required field.']", "Input Error - lastname: ['%s']" % STRING, "Input Error - ring_seconds: ['%s']" % RING]
+    assert admin.post('/voicemails',
+                      {}).json == ["Input Error - %s: ['Missing data for required field.']" % name for name in ('name', 'number',
+                              'context')]
+    both = {'call_record_enabled': True, 'call_record_outgoing_external_enabled': True}
+    assert admin.post('/users', {'lastname': 7, 'ring_seconds': -1, **both}).json == \
+        ["Input Error - firstname: ['Missing data for required field.']", "Input Error - lastname: ['%s']" % STRING,
+         "Input Error - ring_seconds: ['%s']" % RING]
     answer = admin.post('/users', {'firstname': 'A', 'call_record_enabled': True, 'call_record_outgoing_external_enabled': True})
     assert answer.status == 400 and len(answer.json) == 1 and answer.json[0].startswith('Input Error - _schema: [')
 
@@ -459,7 +472,8 @@ def test_wrong_recurse(admin, path):
 def test_harmless_parameters(admin, things, path):
     """What nobody knows, what is empty, what comes twice."""
     everything = admin.read(path)
-    for query in ('unknown=1', 'search=', 'offset=0', 'offset=0&limit=1000000', '', '&&', '&', 'unknown', '=', '=x', 'limit=1000&limit=x', 'recurse=0', 'recurse=true'):
+    for query in ('unknown=1', 'search=', 'offset=0', 'offset=0&limit=1000000', '', '&&', '&', 'unknown', '=', '=x', 'limit=1000&limit=x',
+                  'recurse=0', 'recurse=true'):
         assert admin.read(path + '?' + query) == everything, query
     assert admin.read(path + '?offset=100000') == {'total': everything['total'], 'items': []}
     assert admin.read(path + '?offset=9223372036854775807')['items'] == []
@@ -470,7 +484,8 @@ def test_harmless_parameters(admin, things, path):
 class TestLists:
     """Of users, who have the richest ones, in a tenant of their own."""
 
-    PEOPLE = (('Zoé', 'Abbott', 'z@example.org'), ('adam', 'Élan', None), ('Bea', None, 'bea@example.org'), ('Carl_1', '50%', None), ('Ådne', 'abbott', 'a@example.org'))
+    PEOPLE = (('Zoé', 'Abbott', 'z@example.org'), ('adam', 'Élan', None), ('Bea', None, 'bea@example.org'), ('Carl_1', '50%', None),
+              ('Ådne', 'abbott', 'a@example.org'))
 
     @pytest.fixture(scope='class')
     def people(self, child):
@@ -483,7 +498,8 @@ class TestLists:
         return [user['firstname'] for user in client.read('/users?' + query)['items']]
 
     def test_totals(self, people):
-        for query, total, n in (('', 5, 5), ('limit=2', 5, 2), ('limit=2&offset=4', 5, 1), ('search=person&limit=1', 5, 1), ('firstname=Bea&limit=9', 1, 1)):
+        for query, total, n in (('', 5, 5), ('limit=2', 5, 2), ('limit=2&offset=4', 5, 1), ('search=person&limit=1', 5, 1),
+                                ('firstname=Bea&limit=9', 1, 1)):
             found = people.read('/users?' + query)
             assert (found['total'], len(found['items'])) == (total, n), query
 
@@ -505,7 +521,8 @@ class TestLists:
         assert self.names(people, '') == self.names(people, 'direction=asc')
 
     @pytest.mark.parametrize('search, wanted', (
-        ('zoe', {'Zoé'}), ('ZOÉ', {'Zoé'}), ('elan', {'adam'}), ('abb', {'Zoé', 'Ådne'}), ('zoe abb', {'Zoé'}), ('example', {'Zoé', 'Bea', 'Ådne'}), ('person 3', {'Carl_1'}), ('nobody at all', set()),
+        ('zoe', {'Zoé'}), ('ZOÉ', {'Zoé'}), ('elan', {'adam'}), ('abb', {'Zoé', 'Ådne'}), ('zoe abb', {'Zoé'}),
+        ('example', {'Zoé', 'Bea', 'Ådne'}), ('person 3', {'Carl_1'}), ('nobody at all', set()),
         ('p_rson', {'Zoé', 'adam', 'Bea', 'Carl_1', 'Ådne'}), ('per%3', {'Carl_1'}), ("' OR 1=1 --", set()), ('adne', {'Ådne'}),
     ))
     def test_search(self, people, search, wanted):
@@ -513,8 +530,10 @@ class TestLists:
         assert set(self.names(people, 'search=' + quote(search))) == wanted
 
     @pytest.mark.parametrize('query, wanted', (
-        ('firstname=Bea', {'Bea'}), ('firstname=bea', set()), ('firstname=Be', set()), ('email=bea@example.org', {'Bea'}), ('fullname=adam+%C3%89lan', {'adam'}),
-        ('id=nonsense', set()), ('id=99999999999999', set()), ('subscription_type=x', set()), ('firstname=Bea&lastname=x', set()), ('uuid=nonsense', set()),
+        ('firstname=Bea', {'Bea'}), ('firstname=bea', set()), ('firstname=Be', set()), ('email=bea@example.org', {'Bea'}),
+        ('fullname=adam+%C3%89lan', {'adam'}),
+        ('id=nonsense', set()), ('id=99999999999999', set()), ('subscription_type=x', set()), ('firstname=Bea&lastname=x', set()),
+        ('uuid=nonsense', set()),
         ('firstname=Bea&firstname=adam', {'Bea'}),
     ))
     def test_exact(self, people, query, wanted):
@@ -522,13 +541,15 @@ class TestLists:
 
     def test_several_at_once(self, people):
         users = people.read('/users')['items']
-        assert {u['uuid'] for u in people.read('/users?uuid=%s,%s' % (users[0]['uuid'], users[1]['uuid']))['items']} == {users[0]['uuid'], users[1]['uuid']}
+        assert {u['uuid'] for u in people.read('/users?uuid=%s,%s' % (users[0]['uuid'], users[1]['uuid']))['items']} == {users[0]['uuid'],
+                users[1]['uuid']}
 
 
 def test_several_endpoints_at_once(admin):
     one, two = admin.endpoint(), admin.endpoint()
     both = {one['uuid'], two['uuid']}
-    for query, wanted in (('%s,%s' % (one['uuid'], two['uuid']), both), ('nonsense,' + one['uuid'], {one['uuid']}), ('nonsense', set()), (NOBODY, set())):
+    for query, wanted in (('%s,%s' % (one['uuid'], two['uuid']), both), ('nonsense,' + one['uuid'], {one['uuid']}), ('nonsense', set()),
+                          (NOBODY, set())):
         assert {e['uuid'] for e in admin.read('/endpoints/sip?uuid=' + query)['items']} == wanted
 
 
@@ -562,7 +583,8 @@ def test_default_order(admin, path):
     """Three made in another order than the default."""
     context = admin.context(label='B')
     for n in ('3', '1', '2'):
-        {'/contexts': lambda: admin.context(label='D' + n), '/lines': lambda: admin.line(context), '/extensions': lambda: admin.extension(context, '77' + n),
+        {'/contexts': lambda: admin.context(label='D' + n), '/lines': lambda: admin.line(context),
+         '/extensions': lambda: admin.extension(context, '77' + n),
          '/voicemails': lambda: admin.voicemail(context, '77' + n), '/endpoints/sip': lambda: admin.endpoint(label='D' + n)}[path]()
     values = [item[ORDERS[path]] for item in admin.read(path)['items']]
     there = [value for value in values if value is not None]
@@ -581,7 +603,8 @@ def test_default_order(admin, path):
     ({'Host': 'pbx.example', 'X-Forwarded-Proto': 'https'}, 'https://pbx.example/1.1'),
     ({'Host': 'pbx.example', 'X-Forwarded-Host': 'evil.example'}, 'http://pbx.example/1.1'),
     ({'Host': 'pbx.example', 'X-Script-Name': '/api/confd'}, 'http://pbx.example/api/confd/1.1'),
-    ({'Host': 'pbx.example', 'X-Script-Name': '/api/confd', 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': '192.0.2.7'}, 'https://pbx.example/api/confd/1.1'),
+    ({'Host': 'pbx.example', 'X-Script-Name': '/api/confd', 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': '192.0.2.7'},
+     'https://pbx.example/api/confd/1.1'),
 ))
 def test_links(admin, headers, base):
     answer = admin.post('/users', {'firstname': 'A'}, headers=headers)
@@ -592,8 +615,10 @@ def test_links(admin, headers, base):
     assert found.json['items'][0]['links'] == [{'rel': 'users', 'href': url}]
 
 
-@pytest.mark.parametrize('headers', ({'X-Forwarded-Proto': 'javascript'}, {'X-Script-Name': 'no-slash'}, {'X-Script-Name': '/a b'}, {'X-Script-Name': '//evil.example'},
-                                     {'X-Script-Name': '/"><script>'}, {'Host': 'a b'}, {'Host': 'a/b'}, {'Host': ''}, {'Host': 'a"b'}, {'Host': 'user@evil.example'}))
+@pytest.mark.parametrize('headers', ({'X-Forwarded-Proto': 'javascript'}, {'X-Script-Name': 'no-slash'}, {'X-Script-Name': '/a b'},
+                                     {'X-Script-Name': '//evil.example'},
+                                     {'X-Script-Name': '/"><script>'}, {'Host': 'a b'}, {'Host': 'a/b'}, {'Host': ''}, {'Host': 'a"b'},
+                                     {'Host': 'user@evil.example'}))
 def test_links_are_never_nonsense(admin, headers):
     """Refused, or left out of account; never copied into a link."""
     answer = admin.post('/users', {'firstname': 'A'}, headers=headers)
@@ -642,7 +667,8 @@ def test_infos(service, admin):
 def test_status(admin):
     status = admin.read('/status')
     assert list(status) == ['master_tenant', 'service_token', 'bus_consumer', 'rest_api']
-    assert {name: part['status'] for name, part in status.items()} == {'master_tenant': 'ok', 'service_token': 'ok', 'bus_consumer': 'fail', 'rest_api': 'ok'}
+    assert {name: part['status'] for name, part in status.items()} == {'master_tenant': 'ok', 'service_token': 'ok',
+            'bus_consumer': 'fail', 'rest_api': 'ok'}
 
 
 def test_wizard(service, admin):

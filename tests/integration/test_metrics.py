@@ -106,7 +106,8 @@ def test_histograms(service, admin):
     for family, kind in metrics.types.items():
         if kind != 'histogram':
             continue
-        buckets = sorted((float(dict(labels)['le']), value) for (name, labels), value in metrics.samples.items() if name == family + '_bucket')
+        buckets = sorted((float(dict(labels)['le']), value) for (name, labels), value in metrics.samples.items() if name == family +
+                         '_bucket')
         assert buckets[-1][0] == float('inf') and len(buckets) > 3
         assert [value for _, value in buckets] == sorted(value for _, value in buckets)
         assert buckets[-1][1] == metrics.get(family + '_count')
@@ -129,7 +130,8 @@ def test_workers(service):
         states = {dict(labels)['state']: value for (name, labels), value in metrics.samples.items()
                   if name == 'wazo_suite_worker_state' and dict(labels)['worker'] == worker['name']}
         assert {state for state, value in states.items() if value == 1} == {worker['state']}, worker
-    assert metrics.labels('wazo_gateway_queue_length', 'plugin') - {'control'} == {w['plugin'] for w in status['workers'] if w['kind'] == 'plugin'}
+    assert metrics.labels('wazo_gateway_queue_length',
+                          'plugin') - {'control'} == {w['plugin'] for w in status['workers'] if w['kind'] == 'plugin'}
 
 
 def test_who_may_read(admin):

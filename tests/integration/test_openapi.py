@@ -27,7 +27,8 @@ def filled(path, document_parameters=()):
 
 
 def operations(document):
-    return [(path, method, operation) for path, item in document['paths'].items() for method, operation in item.items() if method in METHODS]
+    return [(path, method, operation) for path, item in document['paths'].items() for method,
+            operation in item.items() if method in METHODS]
 
 
 def test_frame(document):
@@ -118,7 +119,8 @@ def test_each_route_is_in_it(admin, document):
 def test_schemas(admin, document):
     """A definition has the members that the resource answers, and marks what cannot be written."""
     context = admin.context()
-    for name, thing in (('Context', context), ('User', admin.user()), ('Line', admin.line(context)), ('Extension', admin.extension(context, '1001')),
+    for name, thing in (('Context', context), ('User', admin.user()), ('Line', admin.line(context)),
+                        ('Extension', admin.extension(context, '1001')),
                         ('Voicemail', admin.voicemail(context, '1001')), ('SIPEndpoint', admin.endpoint())):
         properties = document['definitions'][name]['properties']
         assert set(thing) <= set(properties), name

@@ -6,7 +6,8 @@ import pytest
 
 from rest import *
 
-SYSCONFD = ('dialplan reload', 'module reload res_pjsip.so', 'module reload chan_sccp.so', 'module reload app_queue.so', 'voicemail reload')
+SYSCONFD = ('dialplan reload', 'module reload res_pjsip.so', 'module reload chan_sccp.so', 'module reload app_queue.so',
+            'voicemail reload')
 DIALPLAN, PJSIP, SCCP, QUEUE, VOICEMAIL = SYSCONFD
 
 
@@ -143,7 +144,8 @@ def test_scenario(service, admin, outbox):
     admin.change(on_extension)
     outbox.expect({DIALPLAN, PJSIP, QUEUE}, ('line_extension_associated', 'config.line_extension_associated.updated', pair))
     admin.change(on_line)
-    outbox.expect({DIALPLAN, PJSIP}, ('user_line_associated', user_line_key + 'updated', user_line_data(user, line, endpoint), user['uuid']))
+    outbox.expect({DIALPLAN, PJSIP},
+                  ('user_line_associated', user_line_key + 'updated', user_line_data(user, line, endpoint), user['uuid']))
     admin.change(on_voicemail)
     outbox.expect({PJSIP, SCCP}, ('user_voicemail_associated', user_voicemail_key + 'updated', box, user['uuid']))
 
@@ -156,7 +158,8 @@ def test_scenario(service, admin, outbox):
     admin.remove('/users/%s/voicemails' % user['id'])
     outbox.expect({PJSIP, SCCP}, ('user_voicemail_dissociated', user_voicemail_key + 'deleted', box, user['uuid']))
     admin.remove(on_line)
-    outbox.expect({DIALPLAN, PJSIP}, ('user_line_dissociated', user_line_key + 'deleted', user_line_data(user, line, endpoint), user['uuid']))
+    outbox.expect({DIALPLAN, PJSIP},
+                  ('user_line_dissociated', user_line_key + 'deleted', user_line_data(user, line, endpoint), user['uuid']))
     admin.remove(on_extension)
     outbox.expect({DIALPLAN, PJSIP, QUEUE}, ('line_extension_dissociated', 'config.line_extension_associated.deleted', pair))
     admin.remove(on_endpoint)
@@ -186,7 +189,8 @@ def test_scenario(service, admin, outbox):
     admin.remove('/contexts/%d' % context['id'])
     outbox.expect({DIALPLAN}, ('context_deleted', 'config.contexts.deleted',
                                {'id': context['id'], 'name': context['name'], 'type': 'internal', 'tenant_uuid': MASTER}))
-    for path in ('/users/%d' % user['id'], '/lines/%d' % line['id'], '/endpoints/sip/%s' % endpoint['uuid'], '/extensions/%d' % extension['id'],
+    for path in ('/users/%d' % user['id'], '/lines/%d' % line['id'], '/endpoints/sip/%s' % endpoint['uuid'],
+                 '/extensions/%d' % extension['id'],
                  '/voicemails/%d' % voicemail['id'], '/contexts/%d' % context['id']):
         assert admin.get(path).status == 404
 
@@ -194,7 +198,8 @@ def test_scenario(service, admin, outbox):
 def test_read_back(service, admin):
     """The finished phone, seen from each side."""
     phone = Phone(admin, '1002', '1002')
-    user_part = {'uuid': phone.user['uuid'], 'firstname': 'Étienne', 'lastname': 'Ng', 'links': links(service, 'users', '/users/%d' % phone.user['id'])}
+    user_part = {'uuid': phone.user['uuid'], 'firstname': 'Étienne', 'lastname': 'Ng',
+                 'links': links(service, 'users', '/users/%d' % phone.user['id'])}
     line_links = links(service, 'lines', '/lines/%d' % phone.line['id'])
     endpoint_part = {'uuid': phone.endpoint['uuid'], 'label': 'Desk', 'name': phone.endpoint['name'],
                      'auth_section_options': [['username', 'etienne']],
@@ -203,7 +208,8 @@ def test_read_back(service, admin):
                       'links': links(service, 'extensions', '/extensions/%d' % phone.extension['id'])}
 
     user = admin.read('/users/%s' % phone.user['uuid'])
-    assert user['voicemail'] == {'id': phone.voicemail['id'], 'name': 'Box', 'links': links(service, 'voicemails', '/voicemails/%d' % phone.voicemail['id'])}
+    assert user['voicemail'] == {'id': phone.voicemail['id'], 'name': 'Box',
+                                 'links': links(service, 'voicemails', '/voicemails/%d' % phone.voicemail['id'])}
     assert len(user['lines']) == 1
     assert (user['lines'][0]['id'], user['lines'][0]['links']) == (phone.line['id'], line_links)
     assert user['lines'][0]['endpoint_sip'] == endpoint_part
@@ -226,14 +232,16 @@ def test_read_back(service, admin):
     assert sorted(endpoint['auth_section_options']) == [['password', 'very-secret'], ['username', 'etienne']]
 
     extension = admin.read('/extensions/%d' % phone.extension['id'])
-    assert [(part['id'], part['name'], part['links']) for part in extension['lines']] == [(phone.line['id'], phone.endpoint['name'], line_links)]
+    assert [(part['id'], part['name'], part['links']) for part in extension['lines']] == [(phone.line['id'], phone.endpoint['name'],
+            line_links)]
 
     assert admin.read('/voicemails/%d' % phone.voicemail['id'])['users'] == [user_part]
     assert admin.read('/users/%d/voicemails' % phone.user['id']) == \
         {'total': 1, 'items': [admin.read('/voicemails/%d' % phone.voicemail['id'])]}
 
     # As the lists say it, and as they find it by what comes from other tables.
-    for query in ('exten=1002', 'search=1002', 'context=' + phone.context['name'], 'provisioning_code=' + phone.line['provisioning_code']):
+    for query in ('exten=1002', 'search=1002', 'context=' + phone.context['name'], 'provisioning_code=' +
+                  phone.line['provisioning_code']):
         found = admin.read('/users?' + query)
         assert [u['uuid'] for u in found['items']] == [phone.user['uuid']], query
         assert found['items'][0] == user
@@ -316,15 +324,20 @@ def test_what_is_in_use_stays(admin):
     """Undone in the wrong order, it is refused with the reason."""
     phone = Phone(admin, '1030', '1030')
     refused = (
-        (phone.on_endpoint, "Resource Error - Line is associated with a User ('line_id': %d, 'user_ids': '%d')" % (phone.line['id'], phone.user['id'])),
+        (phone.on_endpoint,
+         "Resource Error - Line is associated with a User ('line_id': %d, 'user_ids': '%d')" % (phone.line['id'], phone.user['id'])),
         ('/extensions/%d' % phone.extension['id'],
-         "Resource Error - Extension is associated with a line ('extension_id': %d, 'associated_ids': [%d])" % (phone.extension['id'], phone.line['id'])),
+         "Resource Error - Extension is associated with a line ('extension_id': %d, 'associated_ids': [%d])" % (phone.extension['id'],
+                 phone.line['id'])),
         ('/voicemails/%d' % phone.voicemail['id'],
-         "Resource Error - Voicemail is associated with a User ('voicemail_id': %d, 'user_ids': '%d')" % (phone.voicemail['id'], phone.user['id'])),
+         "Resource Error - Voicemail is associated with a User ('voicemail_id': %d, 'user_ids': '%d')" % (phone.voicemail['id'],
+                 phone.user['id'])),
         ('/users/%d' % phone.user['id'],
-         "Resource Error - User is associated with a Voicemail ('user_id': %d, 'voicemail_id': %d)" % (phone.user['id'], phone.voicemail['id'])),
+         "Resource Error - User is associated with a Voicemail ('user_id': %d, 'voicemail_id': %d)" % (phone.user['id'],
+                 phone.voicemail['id'])),
         ('/contexts/%d' % phone.context['id'],
-         "Resource Error - Context is associated with a Extension ('context_id': %d, 'extension_id': %d)" % (phone.context['id'], phone.extension['id'])),
+         "Resource Error - Context is associated with a Extension ('context_id': %d, 'extension_id': %d)" % (phone.context['id'],
+                 phone.extension['id'])),
     )
     for path, message in refused:
         answer = admin.delete(path)
@@ -332,7 +345,8 @@ def test_what_is_in_use_stays(admin):
     admin.remove(phone.on_line)
     answer = admin.delete(phone.on_endpoint)
     assert (answer.status, answer.json) == \
-        (400, ["Resource Error - Line is associated with a Extension ('line_id': %d, 'extension_ids': '%d')" % (phone.line['id'], phone.extension['id'])])
+        (400, ["Resource Error - Line is associated with a Extension ('line_id': %d, 'extension_ids': '%d')" %
+               (phone.line['id'], phone.extension['id'])])
 
 
 def test_delete_of_the_line(service, admin, outbox):
@@ -417,7 +431,8 @@ def test_a_mailbox_that_moves(admin, outbox):
                   calls=[('/move_voicemail', {**old, 'new_mailbox': '1081', 'new_context': context['name']})])
     admin.change('/voicemails/%d' % box['id'], {'context': other['name']})
     outbox.expect({VOICEMAIL, PJSIP, SCCP}, event,
-                  calls=[('/move_voicemail', {'old_mailbox': '1081', 'old_context': context['name'], 'new_mailbox': '1081', 'new_context': other['name']})])
+                  calls=[('/move_voicemail',
+                          {'old_mailbox': '1081', 'old_context': context['name'], 'new_mailbox': '1081', 'new_context': other['name']})])
     admin.change('/voicemails/%d' % box['id'], {'name': 'Stays where it is'})
     outbox.expect({VOICEMAIL, PJSIP, SCCP}, event)
 
@@ -432,7 +447,8 @@ def test_composed(service, admin, outbox):
     assert answer.headers['Location'] == href(service, '/extensions/%d' % answer.json['id'])
     assert answer.json['lines'] == []
     outbox.expect({DIALPLAN, PJSIP, QUEUE},
-                  ('extension_created', 'config.extensions.created', {'id': answer.json['id'], 'exten': '1091', 'context': phone.context['name']}),
+                  ('extension_created', 'config.extensions.created',
+                   {'id': answer.json['id'], 'exten': '1091', 'context': phone.context['name']}),
                   ('line_extension_associated', 'config.line_extension_associated.updated',
                    {'line_id': phone.line['id'], 'extension_id': answer.json['id']}))
     assert admin.read('/lines/%d' % phone.line['id'])['extensions'][0]['exten'] == '1091'

@@ -44,8 +44,10 @@ def base(service):
 
 
 def test_lines(service, admin, told):
-    for method, path, status in (('GET', '/infos', 200), ('GET', '/users?limit=1', 200), ('GET', '/users/99999', 404), ('GET', '/nothing', 404), ('PATCH', '/users', 405),
-                                 ('OPTIONS', '/users', 200), ('HEAD', '/users', 200), ('DELETE', '/users/99999', 404), ('GET', '/users?limit=0', 400), ('GET', '/status', 200)):
+    for method, path, status in (('GET', '/infos', 200), ('GET', '/users?limit=1', 200), ('GET', '/users/99999', 404),
+                                 ('GET', '/nothing', 404), ('PATCH', '/users', 405),
+                                 ('OPTIONS', '/users', 200), ('HEAD', '/users', 200), ('DELETE', '/users/99999', 404),
+                                 ('GET', '/users?limit=0', 400), ('GET', '/status', 200)):
         answer, request, response = told(admin, method, path)
         assert answer.status == status
         assert request['url'] == base(service) + '/1.1' + path
@@ -64,7 +66,8 @@ def test_refused_ones_are_told_too(service, told):
 def test_url_is_decoded(service, admin, told):
     _, request, _ = told(admin, 'GET', '/users?search=%C3%A9l%20x&firstname=a%2Fb')
     assert request['url'] == base(service) + '/1.1/users?search=él x&firstname=a/b'
-    _, request, _ = told(admin, 'GET', '/infos', headers={'Host': 'pbx.example', 'X-Forwarded-Proto': 'https', 'X-Script-Name': '/api/confd'})
+    _, request, _ = told(admin, 'GET', '/infos',
+                         headers={'Host': 'pbx.example', 'X-Forwarded-Proto': 'https', 'X-Script-Name': '/api/confd'})
     assert request['url'] == 'https://pbx.example/api/confd/1.1/infos'
 
 
@@ -89,7 +92,8 @@ def test_trace(admin, told):
     trace, parent = '4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'
     _, request, _ = told(admin, 'GET', '/infos', headers={'traceparent': '00-%s-%s-01' % (trace, parent)})
     assert (request['trace'], request['parent']) == (trace, parent) and request['span'] != parent
-    for bad in ('', 'x', '00-%s-%s' % (trace, parent), '00-%s-%s-01' % ('0' * 32, parent), '00-%s-%s-01' % (trace.upper(), parent), '00-%s-%s-01' % (trace, '0' * 16), 'ff-%s-%s-01' % (trace, parent)):
+    for bad in ('', 'x', '00-%s-%s' % (trace, parent), '00-%s-%s-01' % ('0' * 32, parent), '00-%s-%s-01' % (trace.upper(), parent),
+                '00-%s-%s-01' % (trace, '0' * 16), 'ff-%s-%s-01' % (trace, parent)):
         _, request, _ = told(admin, 'GET', '/infos', headers={'traceparent': bad})
         assert request['trace'] != trace and request['parent'] == '-', bad
     ids = {told(admin, 'GET', '/infos')[1]['trace'] for _ in range(20)}
@@ -132,7 +136,9 @@ def test_tokens_are_masked(service, admin, told):
     ('PUT', '/voicemails/99999', {'password': '987656789'}),
     ('POST', '/users/1/voicemails', {'name': 'N', 'password': '987656789'}),
     ('POST', '/endpoints/sip', {'auth_section_options': [['username', 'u'], ['password', SECRET % 4]]}),
-    ('POST', '/endpoints/sip', {'outbound_auth_section_options': [['password', SECRET % 5]], 'registration_outbound_auth_section_options': [['password', SECRET % 6]]}),
+    ('POST', '/endpoints/sip',
+     {'outbound_auth_section_options': [['password', SECRET % 5]],
+      'registration_outbound_auth_section_options': [['password', SECRET % 6]]}),
     ('PUT', '/endpoints/sip/' + NOBODY, {'auth_section_options': [['md5_cred', SECRET % 7]]}),
     ('POST', '/endpoints/sip', {'auth_section_options': SECRET % 8}),
     ('POST', '/wizard', {'admin_password': SECRET % 9}),
@@ -149,7 +155,8 @@ def test_secret_members_are_masked(service, admin, told, method, path, body):
 
 def test_what_is_no_json_is_not_shown(service, admin, told):
     """Nobody knows what is secret in it."""
-    for text in (b'{"firstname": "A", "password": "sw0rdf1sh"', b'password=sw0rdf1sh', b'{"password": "sw0rdf1sh\\u0000"}', b'"sw0rdf1sh' * 1000):
+    for text in (b'{"firstname": "A", "password": "sw0rdf1sh"', b'password=sw0rdf1sh', b'{"password": "sw0rdf1sh\\u0000"}',
+                 b'"sw0rdf1sh' * 1000):
         _, request, _ = told(admin, 'POST', '/users', text, {'Content-Type': 'application/json'})
         assert request['body'] == '<%d bytes>' % len(text)
     assert 'sw0rdf1sh' not in service.log()

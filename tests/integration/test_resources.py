@@ -39,13 +39,16 @@ STRICT = ok(True, False) + refused(BOOLEAN, 1, 0, 'true', 'no', [], {})
 
 # member: [(value of a PUT, what GET answers then | [message of the 400])]
 USER = {
-    'firstname': ok('A', '', 'é' * 128, ' \t ', '"<>&') + refused(longest(128), 'x' * 129) + refused(NULL, None) + refused(STRING, 1, [], {}, False),
+    'firstname': ok('A', '', 'é' * 128, ' \t ', '"<>&') + refused(longest(128), 'x' * 129) + refused(NULL, None) +
+        refused(STRING, 1, [], {}, False),
     'lastname': ok('B', None, 'é' * 128) + refused(longest(128), 'x' * 129) + refused(STRING, 1),
-    'email': ok('one@example.org', None, 'x' * 60 + '@' + 'y' * 60 + '.example') + refused('Not a valid email address.', 'x', '@', 'a@', '@b.c', 'a b@c.d', 'a@b@c.d', ''),
+    'email': ok('one@example.org', None, 'x' * 60 + '@' + 'y' * 60 + '.example') +
+        refused('Not a valid email address.', 'x', '@', 'a@', '@b.c', 'a b@c.d', 'a@b@c.d', ''),
     'timezone': ok('America/Montreal', 'no such zone', None, 'x' * 128) + refused(longest(128), 'x' * 129),
     'language': ok('fr_FR', None) + refused(PATTERN, 'fr', 'FR_fr', 'fr_FRA', 'fr_FR ', ''),
     'description': ok('text', None, 'x' * 5000),
-    'caller_id': ok('"A B"', '"A B" <123>', '"A" <+123>', '""', '"' + 'x' * 158 + '"') + refused(PATTERN, 'A', 'A <1>', '"A" <x>', '"A"<1>', '') + refused(NULL, None),
+    'caller_id': ok('"A B"', '"A B" <123>', '"A" <+123>', '""', '"' + 'x' * 158 + '"') +
+        refused(PATTERN, 'A', 'A <1>', '"A" <x>', '"A"<1>', '') + refused(NULL, None),
     'outgoing_caller_id': ok('default', 'anonymous', '"A" <1>', None, 'x' * 80) + refused(longest(80), 'x' * 81),
     'mobile_phone_number': ok('5551234', '+15551234', '*1#', None, '1' * 80) + refused(PATTERN, 'x', '1-2', '', '1 2', '++1'),
     'username': ok('alice', USERNAME_SIGNS, 'a' * 254, None) + refused(PATTERN, 'a', 'a b', 'é' * 3, '', 'a' * 255, 'a/b'),
@@ -62,7 +65,8 @@ USER = {
     'call_record_enabled': STRICT + refused(NULL, None),
     'online_call_record_enabled': STRICT + refused(NULL, None),
     'supervision_enabled': STRICT + refused(NULL, None),
-    'ring_seconds': ok(0, 10800) + turns('12', 12) + turns(12.7, 12) + refused(between(0, 10800), -1, 10801) + refused(INTEGER, 'x', True) + refused(NULL, None),
+    'ring_seconds': ok(0, 10800) + turns('12', 12) + turns(12.7, 12) + refused(between(0, 10800), -1, 10801) +
+        refused(INTEGER, 'x', True) + refused(NULL, None),
     'simultaneous_calls': ok(1, 20) + refused(between(1, 20), 0, 21) + refused(NULL, None),
     'call_permission_password': ok('1', '0*#', '1' * 16, None) + refused(PATTERN, '1' * 17, 'a', ''),
     'subscription_type': ok(0, 10) + refused(between(0, 10), -1, 11) + refused(NULL, None),
@@ -71,13 +75,15 @@ USER = {
 
 LINE = {
     'context': refused(NULL, None) + refused(STRING, 1),
-    'provisioning_code': ok('123456', '012345') + refused('Length must be 6.', '12345', '1234567') + refused(INVALID, 'abcdef', '12 456') + refused(STRING, 123456),
+    'provisioning_code': ok('123456', '012345') + refused('Length must be 6.', '12345', '1234567') +
+        refused(INVALID, 'abcdef', '12 456') + refused(STRING, 123456),
     'position': ok(1, 100) + turns('2', 2) + refused(least(1), 0, -1) + refused(INTEGER, 'x', True),
     'registrar': ok('default') + refused(longest(128), 'x' * 129),
 }
 
 EXTENSION = {
-    'exten': ok('1', '*10', '#', '1' * 40, '_1XXX', '_[1-5]XXX', '_.', '_X!', '001') + refused(longest(40), '1' * 41) + refused(NULL, None) + refused(STRING, 1001),
+    'exten': ok('1', '*10', '#', '1' * 40, '_1XXX', '_[1-5]XXX', '_.', '_X!', '001') + refused(longest(40), '1' * 41) +
+        refused(NULL, None) + refused(STRING, 1001),
     'context': refused(NULL, None) + refused(STRING, 1),
 }
 
@@ -101,13 +107,17 @@ VOICEMAIL = {
 
 CONTEXT = {
     'label': ok('L', 'é' * 128) + refused('Length must be between 1 and 128.', '', 'x' * 129) + refused(NULL, None) + refused(STRING, 1),
-    'type': ok('internal', 'incall', 'outcall', 'services', 'others') + refused('Must be one of: internal, incall, outcall, services, others.', 'x', '') + refused(NULL, None),
+    'type': ok('internal', 'incall', 'outcall', 'services', 'others') +
+        refused('Must be one of: internal, incall, outcall, services, others.', 'x', '') + refused(NULL, None),
     'description': ok('text', None, '', 'x' * 5000),
     'enabled': STRICT + refused(NULL, None),
-    **{name: ok([], [{'start': '1', 'end': '9'}], [{'start': '100', 'end': '199'}, {'start': '100', 'end': '150'}], [{'start': '1' * 16, 'end': '9' * 16}]) +
-       turns([{'start': '5'}], [{'start': '5', 'end': '5'}]) + turns([{'start': '1', 'end': '2', 'unknown': 3}], [{'start': '1', 'end': '2'}])
+    **{name: ok([], [{'start': '1', 'end': '9'}], [{'start': '100', 'end': '199'}, {'start': '100', 'end': '150'}],
+                [{'start': '1' * 16, 'end': '9' * 16}]) +
+       turns([{'start': '5'}], [{'start': '5', 'end': '5'}]) +
+           turns([{'start': '1', 'end': '2', 'unknown': 3}], [{'start': '1', 'end': '2'}])
        for name in ('user_ranges', 'group_ranges', 'queue_ranges', 'conference_room_ranges')},
-    'incall_ranges': ok([], [{'start': '5551000', 'end': '5551099', 'did_length': 4}]) + turns([{'start': '10'}], [{'start': '10', 'end': '10', 'did_length': 0}]),
+    'incall_ranges': ok([], [{'start': '5551000', 'end': '5551099', 'did_length': 4}]) +
+        turns([{'start': '10'}], [{'start': '10', 'end': '10', 'did_length': 0}]),
 }
 
 ENDPOINT = {
@@ -132,7 +142,8 @@ def things(admin):
 
 
 @pytest.mark.parametrize('path, member, cases', [(path, member, cases) for path, fields in (
-    ('/users', USER), ('/lines', LINE), ('/extensions', EXTENSION), ('/voicemails', VOICEMAIL), ('/contexts', CONTEXT), ('/endpoints/sip', ENDPOINT))
+    ('/users', USER), ('/lines', LINE), ('/extensions', EXTENSION), ('/voicemails', VOICEMAIL), ('/contexts', CONTEXT),
+    ('/endpoints/sip', ENDPOINT))
     for member, cases in fields.items()])
 def test_fields(admin, things, path, member, cases):
     """What a PUT of one member takes and refuses; what is refused changes nothing, and what is taken changes nothing else."""
@@ -167,7 +178,8 @@ def test_fields(admin, things, path, member, cases):
 
 @pytest.mark.parametrize('member, default', (
     ('caller_id', '"A"'), ('call_transfer_enabled', False), ('dtmf_hangup_enabled', False), ('call_record_enabled', False),
-    ('online_call_record_enabled', False), ('supervision_enabled', True), ('ring_seconds', 30), ('simultaneous_calls', 5), ('enabled', True)))
+    ('online_call_record_enabled', False), ('supervision_enabled', True), ('ring_seconds', 30), ('simultaneous_calls', 5),
+    ('enabled', True)))
 def test_null_at_creation_of_a_user(admin, member, default):
     assert admin.create('/users', {'firstname': 'A', member: None})[member] == default
     assert admin.create('/users', {'firstname': 'A'})[member] == default
@@ -175,9 +187,12 @@ def test_null_at_creation_of_a_user(admin, member, default):
 
 def test_defaults(admin):
     user = admin.create('/users', {'firstname': 'A', 'lastname': 'B'})
-    wanted = dict.fromkeys(('email', 'timezone', 'country', 'language', 'description', 'outgoing_caller_id', 'mobile_phone_number', 'username', 'password', 'music_on_hold',
-                            'preprocess_subroutine', 'userfield', 'call_permission_password', 'agent', 'voicemail', 'func_key_template_id'))
-    wanted.update({'caller_id': '"A B"', 'mobile_fallback_enabled': False, 'subscription_type': 0, 'lines': [], 'groups': [], 'incalls': [], 'schedules': [],
+    wanted = dict.fromkeys(('email', 'timezone', 'country', 'language', 'description', 'outgoing_caller_id', 'mobile_phone_number',
+                            'username', 'password', 'music_on_hold',
+                            'preprocess_subroutine', 'userfield', 'call_permission_password', 'agent', 'voicemail',
+                            'func_key_template_id'))
+    wanted.update({'caller_id': '"A B"', 'mobile_fallback_enabled': False, 'subscription_type': 0, 'lines': [], 'groups': [],
+                   'incalls': [], 'schedules': [],
                    'switchboards': [], 'queues': [], 'call_permissions': [], 'call_pickup_target_users': [],
                    'services': {'dnd': {'enabled': False}, 'incallfilter': {'enabled': False}},
                    'forwards': {name: {'enabled': False, 'destination': None} for name in ('busy', 'noanswer', 'unconditional')},
@@ -185,11 +200,13 @@ def test_defaults(admin):
     assert {name: user[name] for name in wanted} == wanted
     assert UUID.fullmatch(user['uuid']) and TIMESTAMP.fullmatch(user['created_at'])
     assert list(user) == (
-        'id uuid firstname lastname email timezone country language description caller_id outgoing_caller_id mobile_phone_number mobile_fallback_enabled username password '
-        'music_on_hold preprocess_subroutine userfield call_transfer_enabled dtmf_hangup_enabled call_record_outgoing_external_enabled call_record_outgoing_internal_enabled '
-        'call_record_incoming_internal_enabled call_record_incoming_external_enabled online_call_record_enabled supervision_enabled ring_seconds simultaneous_calls '
-        'call_permission_password subscription_type created_at enabled tenant_uuid links agent call_permissions fallbacks groups incalls lines forwards schedules services '
-        'switchboards voicemail queues func_key_template_id call_record_enabled call_pickup_target_users').split()
+        'id uuid firstname lastname email timezone country language description caller_id outgoing_caller_id '
+        'mobile_phone_number mobile_fallback_enabled username password music_on_hold preprocess_subroutine userfield '
+        'call_transfer_enabled dtmf_hangup_enabled call_record_outgoing_external_enabled call_record_outgoing_internal_enabled '
+        'call_record_incoming_internal_enabled call_record_incoming_external_enabled online_call_record_enabled '
+        'supervision_enabled ring_seconds simultaneous_calls call_permission_password subscription_type created_at enabled '
+        'tenant_uuid links agent call_permissions fallbacks groups incalls lines forwards schedules services switchboards '
+        'voicemail queues func_key_template_id call_record_enabled call_pickup_target_users').split()
 
     context = admin.create('/contexts', {'label': 'L'})
     assert (context['type'], context['enabled'], context['description'], context['contexts']) == ('internal', True, None, [])
@@ -197,19 +214,25 @@ def test_defaults(admin):
     assert context['name'] == 'ctx-None-internal-' + context['uuid']
     box = admin.create('/voicemails', {'name': 'N', 'number': '7', 'context': context['name']})
     assert list(box)[0] == 'id' and {k: v for k, v in box.items() if k not in ('id', 'links', 'tenant_uuid')} == {
-        'name': 'N', 'number': '7', 'context': context['name'], 'password': None, 'email': None, 'language': None, 'timezone': None, 'pager': None, 'max_messages': None,
-        'attach_audio': None, 'delete_messages': False, 'ask_password': True, 'enabled': True, 'options': [], 'accesstype': 'personal', 'users': []}
+        'name': 'N', 'number': '7', 'context': context['name'], 'password': None, 'email': None, 'language': None, 'timezone': None,
+        'pager': None, 'max_messages': None,
+        'attach_audio': None, 'delete_messages': False, 'ask_password': True, 'enabled': True, 'options': [], 'accesstype': 'personal',
+        'users': []}
     extension = admin.extension(context, '7')
-    assert (extension['enabled'], extension['lines'], extension['conference'], extension['parking_lot'], extension['group'], extension['incall'], extension['outcall'],
+    assert (extension['enabled'], extension['lines'], extension['conference'], extension['parking_lot'], extension['group'],
+            extension['incall'], extension['outcall'],
             extension['queue']) == (True, [], None, None, None, None, None, None)
     line = admin.line(context)
-    assert {name: line[name] for name in ('name', 'protocol', 'device_id', 'caller_id_name', 'caller_id_num', 'registrar', 'endpoint_sip', 'endpoint_sccp', 'endpoint_custom',
+    assert {name: line[name] for name in ('name', 'protocol', 'device_id', 'caller_id_name', 'caller_id_num', 'registrar', 'endpoint_sip',
+                                          'endpoint_sccp', 'endpoint_custom',
                                           'application', 'position', 'device_slot', 'extensions', 'users')} == {
-        'name': None, 'protocol': None, 'device_id': None, 'caller_id_name': None, 'caller_id_num': None, 'registrar': 'default', 'endpoint_sip': None, 'endpoint_sccp': None,
+        'name': None, 'protocol': None, 'device_id': None, 'caller_id_name': None, 'caller_id_num': None, 'registrar': 'default',
+        'endpoint_sip': None, 'endpoint_sccp': None,
         'endpoint_custom': None, 'application': None, 'position': 1, 'device_slot': 1, 'extensions': [], 'users': []}
     endpoint = admin.endpoint()
     assert len(endpoint['name']) == 8 and endpoint['name'].isalnum() and endpoint['name'] == endpoint['name'].lower()
-    assert (endpoint['label'], endpoint['templates'], endpoint['transport'], endpoint['asterisk_id'], endpoint['trunk'], endpoint['line']) == (None, [], None, None, None, None)
+    assert (endpoint['label'], endpoint['templates'], endpoint['transport'], endpoint['asterisk_id'], endpoint['trunk'],
+            endpoint['line']) == (None, [], None, None, None, None)
 
 
 # ---- rules ----
@@ -246,7 +269,8 @@ def test_user_rules(service, admin, child):
 def test_call_record(admin):
     user = admin.user(call_record_enabled=True)
     path = '/users/%d' % user['id']
-    four = ['call_record_%s_enabled' % name for name in ('outgoing_external', 'outgoing_internal', 'incoming_internal', 'incoming_external')]
+    four = ['call_record_%s_enabled' % name for name in ('outgoing_external', 'outgoing_internal', 'incoming_internal',
+            'incoming_external')]
     assert [user[name] for name in four] == [True] * 4 and user['call_record_enabled'] is True
     admin.change(path, {four[1]: False})
     assert admin.read(path)['call_record_enabled'] is False
@@ -348,7 +372,8 @@ def test_edits_of_an_extension_in_use(service, admin):
     admin.change('/lines/%d/endpoints/sip/%s' % (line['id'], endpoint['uuid']))
     admin.change('/lines/%d/extensions/%d' % (line['id'], extension['id']))
     path = '/extensions/%d' % extension['id']
-    refuse(admin, 'PUT', path, {'exten': '5000'}, "Input Error - Extension '5000' is outside of range for context '%s'" % context['name'], service)
+    refuse(admin, 'PUT', path, {'exten': '5000'}, "Input Error - Extension '5000' is outside of range for context '%s'" % context['name'],
+           service)
     answer = admin.put(path, {'context': incall['name']})
     assert answer.status == 400 and answer.json[0].startswith("Resource Error - ContextType 'incall' cannot be associated")
     for exten in ('1999', '1000', '01500', '_1XXX'):
@@ -365,7 +390,8 @@ def test_voicemail_rules(service, admin):
         refuse(admin, method, where, {**body, 'context': 'nowhere'}, UNKNOWN_CONTEXT, service)
         refuse(admin, method, where, {**body, 'context': context['name'], 'timezone': 'nowhere'},
                "Input Error - field 'timezone': Timezone was not found ('timezone': 'nowhere')", service)
-        for lacking in ({'delete_messages': True}, {'delete_messages': True, 'email': 'a@b.c'}, {'delete_messages': True, 'attach_audio': True}):
+        for lacking in ({'delete_messages': True}, {'delete_messages': True, 'email': 'a@b.c'},
+                        {'delete_messages': True, 'attach_audio': True}):
             before = Database(service).counts()
             answer = admin.request(method, where, {**body, 'context': context['name'], **lacking})
             assert answer.status == 400 and answer.json[0].startswith('Input Error - _schema: ['), answer
@@ -379,7 +405,8 @@ def test_voicemail_rules(service, admin):
 
     admin.voicemail(context, '1799', accesstype='global')
     only_one = 'Resource Error - Operation not permitted. There can be only one global voicemail per context.'
-    refuse(admin, 'POST', '/voicemails', {'name': 'N', 'number': '1702', 'context': context['name'], 'accesstype': 'global'}, only_one, service)
+    refuse(admin, 'POST', '/voicemails', {'name': 'N', 'number': '1702', 'context': context['name'], 'accesstype': 'global'}, only_one,
+           service)
     refuse(admin, 'PUT', path, {'accesstype': 'global'}, only_one, service)
     user = admin.user()
     mine = admin.voicemail(second, '1703')
@@ -391,7 +418,8 @@ def test_voicemail_rules(service, admin):
 @pytest.mark.parametrize('options', (['x'], [['a']], [['a', 'b', 'c']], [[1, 'b']], [['a', None]], [{'a': 'b'}], [['a', 'b'], 7]))
 def test_bad_pairs(service, admin, things, options):
     """Of voicemails and of endpoints."""
-    for path, member in (('/voicemails/%d' % things['/voicemails']['id'], 'options'), ('/endpoints/sip/' + things['/endpoints/sip']['uuid'], 'auth_section_options')):
+    for path, member in (('/voicemails/%d' % things['/voicemails']['id'], 'options'),
+                         ('/endpoints/sip/' + things['/endpoints/sip']['uuid'], 'auth_section_options')):
         before = Database(service).counts()
         answer = admin.put(path, {member: options})
         assert answer.status == 400 and answer.json[0].startswith('Input Error - %s: ' % member), answer
@@ -405,9 +433,13 @@ def test_context_rules(service, admin):
     extension = admin.extension(context, '1600')
     box = admin.voicemail(context, '1600')
     admin.line(context)
-    refuse(admin, 'DELETE', path, None, "Resource Error - Context is associated with a Extension ('context_id': %d, 'extension_id': %d)" % (context['id'], extension['id']), service)
+    refuse(admin, 'DELETE', path, None,
+           "Resource Error - Context is associated with a Extension ('context_id': %d, 'extension_id': %d)" % (context['id'],
+                   extension['id']), service)
     admin.remove('/extensions/%d' % extension['id'])
-    refuse(admin, 'DELETE', path, None, "Resource Error - Context is associated with a Voicemail ('context_id': %d, 'voicemail_id': %d)" % (context['id'], box['id']), service)
+    refuse(admin, 'DELETE', path, None,
+           "Resource Error - Context is associated with a Voicemail ('context_id': %d, 'voicemail_id': %d)" % (context['id'], box['id']),
+           service)
     admin.remove('/voicemails/%d' % box['id'])
     admin.remove(path)
     # The name is given once; a name in the body of old clients is the label.
@@ -448,16 +480,19 @@ def test_endpoint_rules(service, admin, child):
     refuse(admin, 'PUT', path, {'name': 'taken'}, duplicate, service)
     admin.change('/endpoints/sip/' + endpoint['uuid'], {'name': 'taken'})
     for method, where in (('POST', '/endpoints/sip'), ('PUT', path)):
-        for name, message in (('a b', 'Not a valid Asterisk section name'), ('global', 'Reserved Asterisk section name'), ('system', 'Reserved Asterisk section name'),
+        for name, message in (('a b', 'Not a valid Asterisk section name'), ('global', 'Reserved Asterisk section name'),
+                              ('system', 'Reserved Asterisk section name'),
                               ('x' * 80, 'Longer than maximum length 79'), ('', 'Shorter than minimum length 1')):
             before = Database(service).counts()
             answer = admin.request(method, where, {'name': name})
             assert answer.status == 400 and message in answer.json[0] and answer.json[0].startswith('Input Error - name: '), answer
             assert Database(service).counts() == before
         before = Database(service).counts()
-        for member, body in (('endpoint_section_options', [['nonsense', 'x']]), ('auth_section_options', [['@free', 'x']]), ('identify_section_options', [['max_contacts', '1']])):
+        for member, body in (('endpoint_section_options', [['nonsense', 'x']]), ('auth_section_options', [['@free', 'x']]),
+                             ('identify_section_options', [['max_contacts', '1']])):
             answer = admin.request(method, where, {member: body})
-            assert answer.status == 400 and answer.json[0].startswith("Input Error - '%s: invalid variable (%s)' must be one of (" % (member, body[0][0])), answer
+            message = "Input Error - '%s: invalid variable (%s)' must be one of (" % (member, body[0][0])
+            assert answer.status == 400 and answer.json[0].startswith(message), answer
         for value in ('', 'x' * 4093):
             answer = admin.request(method, where, {'auth_section_options': [['username', value]]})
             assert answer.status == 400 and answer.json[0].startswith('Input Error - auth_section_options: '), answer

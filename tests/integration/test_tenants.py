@@ -20,7 +20,8 @@ def worlds(service, admin, child, sibling):
         client.change('/lines/%d/extensions/%d' % (line['id'], extension['id']))
         client.change('/users/%d/lines/%d' % (user['id'], line['id']))
         client.change('/users/%d/voicemails/%d' % (user['id'], voicemail['id']))
-        made[user['tenant_uuid']] = {'/contexts': context, '/users': user, '/lines': line, '/endpoints/sip': endpoint, '/extensions': extension, '/voicemails': voicemail}
+        made[user['tenant_uuid']] = {'/contexts': context, '/users': user, '/lines': line, '/endpoints/sip': endpoint,
+                                     '/extensions': extension, '/voicemails': voicemail}
     return made
 
 
@@ -71,7 +72,8 @@ def test_items(service, admin, worlds, path, token, tenant, sees):
             client.change(where, {})
             continue
         before = Database(service).counts()
-        for method, body in (('GET', None), ('PUT', {'label': 'X', 'name': 'X', 'firstname': 'X', 'position': 7, 'exten': '7'}), ('DELETE', None)):
+        for method, body in (('GET', None), ('PUT', {'label': 'X', 'name': 'X', 'firstname': 'X', 'position': 7, 'exten': '7'}),
+                             ('DELETE', None)):
             answer = client.request(method, where, body)
             assert answer.status == 404 and 'was not found' in answer.json[0], answer
         assert Database(service).counts() == before
@@ -79,7 +81,9 @@ def test_items(service, admin, worlds, path, token, tenant, sees):
 
 
 @pytest.mark.parametrize('tenant', BAD_TENANTS)
-@pytest.mark.parametrize('method, path, right', (('GET', '/users', 'confd.users.read'), ('POST', '/users', 'confd.users.create'), ('PUT', '/users/1/lines/1', 'confd.users.1.lines.1.update'),
+@pytest.mark.parametrize('method, path, right',
+                         (('GET', '/users', 'confd.users.read'), ('POST', '/users', 'confd.users.create'),
+                          ('PUT', '/users/1/lines/1', 'confd.users.1.lines.1.update'),
                                                  ('DELETE', '/contexts/1', 'confd.contexts.1.delete')))
 def test_a_tenant_that_is_not_yours(service, worlds, method, path, right, tenant):
     before = Database(service).counts()
@@ -92,12 +96,14 @@ def test_created_where_one_acts(service, admin, worlds):
     for tenant in (MASTER, CHILD, GRANDCHILD):
         client = Client(service.port, ADMIN, tenant)
         context = client.context()
-        things = [context, client.user(), client.line(context), client.extension(context, '1777'), client.voicemail(context, '1777'), client.endpoint()]
+        things = [context, client.user(), client.line(context), client.extension(context, '1777'), client.voicemail(context, '1777'),
+                  client.endpoint()]
         assert {thing['tenant_uuid'] for thing in things} == {tenant}
         assert Database(service).rows('SELECT uuid FROM tenant WHERE uuid = ?', tenant) == [(tenant,)]
         events = [headers['tenant_uuid'] for kind, _, _, headers, _ in Database(service).owed_since(0) if kind == 'event'][-len(things):]
         assert events == [tenant] * len(things)
-        for path, thing in (('/users/%s', things[1]['uuid']), ('/lines/%d', things[2]['id']), ('/extensions/%d', things[3]['id']), ('/voicemails/%d', things[4]['id']),
+        for path, thing in (('/users/%s', things[1]['uuid']), ('/lines/%d', things[2]['id']), ('/extensions/%d', things[3]['id']),
+                            ('/voicemails/%d', things[4]['id']),
                             ('/contexts/%d', context['id']), ('/endpoints/sip/%s', things[5]['uuid'])):
             client.remove(path % thing)
 
@@ -122,7 +128,8 @@ def test_different_tenants(service, admin, worlds):
     """Both are the caller's, and still they do not go together."""
     ours, theirs = worlds[MASTER], worlds[CHILD]
     line = admin.line(ours['/contexts'])
-    foreign_endpoint, foreign_extension = Client(service.port, tenant=CHILD).endpoint(), Client(service.port, tenant=CHILD).extension(theirs['/contexts'], '1888')
+    foreign_endpoint, foreign_extension = Client(service.port, tenant=CHILD).endpoint(), Client(service.port,
+            tenant=CHILD).extension(theirs['/contexts'], '1888')
     foreign_box, user = Client(service.port, tenant=CHILD).voicemail(theirs['/contexts'], '1888'), admin.user()
     before = Database(service).counts()
     for path, a, b in (('/lines/%d/endpoints/sip/%s' % (line['id'], foreign_endpoint['uuid']), 'line', 'endpoint'),
@@ -159,7 +166,8 @@ def test_associations_of_others(service, sibling, worlds):
             ('GET', '/contexts/%d/ranges/user' % theirs['/contexts']['id'], None)):
         answer = sibling.request(method, path, body)
         assert answer.status == 404 and 'was not found' in answer.json[0], (method, path, answer)
-    for path, body, message in (('/users/%d/lines' % ours['/users']['id'], {'lines': [{'id': theirs['/lines']['id']}]}, "Input Error - field 'lines': Line was not found"),
+    for path, body, message in (('/users/%d/lines' % ours['/users']['id'], {'lines': [{'id': theirs['/lines']['id']}]},
+                                 "Input Error - field 'lines': Line was not found"),
                                 ('/contexts/%d/contexts' % ours['/contexts']['id'], {'contexts': [{'id': theirs['/contexts']['id']}]},
                                  "Input Error - field 'contexts': Context was not found")):
         answer = sibling.put(path, body)
@@ -172,7 +180,8 @@ def test_moved_to_another_tenants_context(service, admin, worlds):
     name = worlds[CHILD]['/contexts']['name']
     extension = admin.extension(worlds[MASTER]['/contexts'], '1666')
     before = Database(service).counts()
-    for path in ('/extensions/%d' % extension['id'], '/extensions/%d' % worlds[MASTER]['/extensions']['id'], '/voicemails/%d' % worlds[MASTER]['/voicemails']['id']):
+    for path in ('/extensions/%d' % extension['id'], '/extensions/%d' % worlds[MASTER]['/extensions']['id'],
+                 '/voicemails/%d' % worlds[MASTER]['/voicemails']['id']):
         answer = admin.put(path, {'context': name})
         assert answer.status == 400 and 'different tenants' in answer.json[0], answer
     assert Database(service).counts() == before

@@ -15,7 +15,9 @@ from rest import *
 def certificate(service, name='tls'):
     """A self-signed one below DIR, by the tool that speaks of the same library."""
     key, cert = service.path('etc/%s.key' % name), service.path('etc/%s.crt' % name)
-    template = service.write('etc/%s.cfg' % name, 'cn = "localhost"\ndns_name = "localhost"\nip_address = "127.0.0.1"\nca\ncert_signing_key\ntls_www_server\nexpiration_days = 2\n')
+    template = service.write('etc/%s.cfg' % name,
+                             'cn = "localhost"\ndns_name = "localhost"\nip_address = "127.0.0.1"\n'
+                             'ca\ncert_signing_key\ntls_www_server\nexpiration_days = 2\n')
     for words in (['--generate-privkey', '--key-type', 'ecdsa', '--outfile', key],
                   ['--generate-self-signed', '--load-privkey', key, '--template', template, '--outfile', cert]):
         subprocess.run(['certtool', *words], check=True, capture_output=True, timeout=60)
@@ -68,7 +70,8 @@ def test_requests(service, context):
 
 def test_links(service, context):
     """The scheme is https by itself; a proxy may still say otherwise."""
-    for headers, base in (({}, 'https://localhost:%d' % service.port), ({'Host': 'pbx.example', 'X-Script-Name': '/api/confd'}, 'https://pbx.example/api/confd')):
+    for headers, base in (({}, 'https://localhost:%d' % service.port),
+                          ({'Host': 'pbx.example', 'X-Script-Name': '/api/confd'}, 'https://pbx.example/api/confd')):
         connection = connect(service, context)
         response, _ = ask(connection, 'POST', '/users', b'{"firstname": "A"}', **headers)
         assert response.headers['Location'].startswith(base + '/1.1/users/')
@@ -86,7 +89,8 @@ def test_document(service, context):
 def test_versions(service, version, spoken):
     context = ssl.create_default_context(cafile=service.path('etc/tls.crt'))
     context.minimum_version = context.maximum_version = version
-    with socket.create_connection(('localhost', service.port), timeout=20 * SLOW) as plain, context.wrap_socket(plain, server_hostname='localhost') as s:
+    with socket.create_connection(('localhost', service.port), timeout=20 * SLOW) as plain, context.wrap_socket(plain,
+            server_hostname='localhost') as s:
         assert s.version() == spoken
 
 
