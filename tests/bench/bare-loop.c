@@ -49,6 +49,8 @@ static void reap(int *pidfd) {
         siginfo_t info;
 
         (void) waitid(P_PIDFD, (id_t) *pidfd, &info, WEXITED);
+        /* A child that is just being executed may still hold a copy, which would keep it in the epoll. */
+        (void) epoll_ctl(epoll, EPOLL_CTL_DEL, *pidfd, NULL);
         (void) close(*pidfd);
         *pidfd = -1;
 }

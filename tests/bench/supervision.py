@@ -18,7 +18,7 @@ SECTION = 'supervision of {:,} commands'
 # Who ran for less is made to wait by several of them.
 SETTLED_SECONDS = 1.2
 ROUNDS = {1: 5, 200: 3, 1000: 1}
-START_SECONDS = 60
+START_SECONDS = 30
 IDLE_SECONDS = 10
 IDLE_WORKERS = 200
 CHILD = os.path.join(TOOLS, 'bench-child')
@@ -146,7 +146,7 @@ class BareLoop(Supervisor):
 
     def end(self):
         self.loop.terminate()
-        self.loop.wait()
+        self.loop.wait(60)
 
     def processes(self):
         return [self.loop.pid]
