@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "workers/host/serve.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "workers/host/answer.h"
+#include "workers/host/memory.h"
 
 /* Without a request for this long, what is free of the memory is given back, and later databases are closed. */
 #define TRIM_AFTER NSEC_PER_SEC
 #define REST_AFTER (10 * NSEC_PER_SEC)
-/* Of the stack: what is in use just below a frame, and what a request may have touched. */
-#define STACK_KEEP 512
-#define STACK_DEPTH (512U * 1024)
 
 /* A request is looked for this long behind another, and so many before the supervisor is heard again. */
 #define LINGER_NSEC (50 * NSEC_PER_USEC)
@@ -191,28 +187,16 @@ static uint64_t next_deadline(const struct serve *s) {
         return MIN(next, s->leaving ? s->leave_deadline : jobs_next(&s->jobs));
 }
 
-/*
- * What is free of the heap, and what deep calls once used of the stack below this one. What is further down than the stack
- * ever was is no mapping, which is no harm.
- */
-static void give_memory_back(void) {
-        uintptr_t page = (uintptr_t) sysconf(_SC_PAGESIZE), here = (uintptr_t) __builtin_frame_address(0);
-        uintptr_t end = (here - STACK_KEEP) & ~(page - 1);
-
-        (void) malloc_trim(0);
-        (void) madvise((void *) (end - STACK_DEPTH), STACK_DEPTH, MADV_DONTNEED);
-}
-
 static void on_nothing(struct serve *s) {
         uint64_t now = now_monotonic();
 
         if (rest_deadline(s) <= now) {
                 wazo_host_idle(s->host);
-                give_memory_back();
+                memory_give_back();
                 s->trimmed = s->rested = true;
         }
         if (trim_deadline(s) <= now) {
-                give_memory_back();
+                memory_give_back();
                 s->trimmed = true;
         }
         if (idle_deadline(s) <= now)
