@@ -209,7 +209,7 @@ def own_service(settings):
     with service:
         before = generations(service)
         yield service
-        assert generations(service) == before, 'a worker died'
+        assert generations(service) == before, 'a worker died:\n' + service.log()[-4000:]
 
 
 @pytest.fixture(scope='module')
