@@ -98,3 +98,21 @@ int memfd_read(int fd, size_t max, char **ret_data, size_t *ret_size) {
         *ret_size = size;
         return 0;
 }
+
+int memfd_map(int fd, size_t max, void **ret_data, size_t *ret_size) {
+        size_t size;
+        void *data;
+        int r;
+
+        r = memfd_check(fd, max, &size);
+        if (r < 0)
+                return r;
+        if (size == 0)
+                return -EBADMSG;
+        data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+                return -errno;
+        *ret_data = data;
+        *ret_size = size;
+        return 0;
+}

@@ -25,5 +25,9 @@ int memfd_check(int fd, size_t max, size_t *ret_size) _must_check_;
 /* memfd_check(), then all of it in newly allocated memory with a NUL added behind, to be freed by the caller. */
 int memfd_read(int fd, size_t max, char **ret_data, size_t *ret_size) _must_check_;
 
+/* memfd_check(), then all of it mapped read-only, to be unmapped by the caller: sealed against shrinking, it cannot fault, and
+ * its pages stay shared. -EBADMSG also when it is empty. */
+int memfd_map(int fd, size_t max, void **ret_data, size_t *ret_size) _must_check_;
+
 /* write() until all is out. */
 int write_all(int fd, const void *data, size_t size) _must_check_;

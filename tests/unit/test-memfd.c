@@ -23,6 +23,19 @@ START_TEST(content_comes_back) {
 }
 END_TEST
 
+START_TEST(content_is_mapped) {
+        _cleanup_close_ int fd = memfd_sealed("test", "content", 7), none = memfd_sealed("test", NULL, 0);
+        size_t size;
+        void *data;
+
+        ck_assert_int_eq(memfd_map(fd, 7, &data, &size), 0);
+        ck_assert_uint_eq(size, 7);
+        ck_assert_mem_eq(data, "content", 7);
+        ck_assert_int_eq(munmap(data, size), 0);
+        ck_assert_int_eq(memfd_map(none, 7, &data, &size), -EBADMSG);
+}
+END_TEST
+
 START_TEST(nothing_is_content_too) {
         _cleanup_close_ int fd = memfd_sealed("test", NULL, 0);
         _cleanup_free_ char *data = NULL;
@@ -68,6 +81,7 @@ static void refused(int fd, int error) {
 
         ck_assert_int_eq(memfd_check(fd, 100, &size), error);
         ck_assert_int_eq(memfd_read(fd, 100, &data, &size), error);
+        ck_assert_int_eq(memfd_map(fd, 100, (void **) &data, &size), error);
         ck_assert_ptr_null(data);
         ck_assert_uint_eq(size, 77);
 }
@@ -128,6 +142,7 @@ int main(void) {
         int failed;
 
         tcase_add_test(tcase, content_comes_back);
+        tcase_add_test(tcase, content_is_mapped);
         tcase_add_test(tcase, nothing_is_content_too);
         tcase_add_test(tcase, nobody_changes_it);
         tcase_add_test(tcase, reading_does_not_move);

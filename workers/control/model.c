@@ -113,15 +113,9 @@ int model_take_plan(struct model *m, int fd) {
         void *data;
         int r;
 
-        r = memfd_check(fd, PLAN_SIZE_MAX, &size);
+        r = memfd_map(fd, PLAN_SIZE_MAX, &data, &size);
         if (r < 0)
                 return r;
-        if (size == 0)
-                return -EBADMSG;
-        /* Sealed against shrinking: a mapping cannot fault, and its pages are the supervisor's own. */
-        data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-                return -errno;
         r = plan_decode(data, size, &plan);
         if (r < 0) {
                 (void) munmap(data, size);
@@ -149,14 +143,9 @@ int model_take_problems(struct model *m, int fd) {
         void *data;
         int r;
 
-        r = memfd_check(fd, DOCUMENT_MAX, &size);
+        r = memfd_map(fd, DOCUMENT_MAX, &data, &size);
         if (r < 0)
                 return r;
-        if (size == 0)
-                return -EBADMSG;
-        data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-                return -errno;
         text = data;
         for (const char *at = text; (at = memmem(at, size - (size_t) (at - text), member, strlen(member))); at++)
                 from = at + strlen(member);
