@@ -32,6 +32,28 @@ def make_service():
             service.end_hard()
 
 
+_launched = []
+
+
+def pytest_collection_finish(session):
+    """A broker takes seconds to start: it does so while the first tests run."""
+    if any('broker' in getattr(item, 'fixturenames', ()) for item in session.items):
+        import rabbitmq
+        _launched.append(rabbitmq.Broker().launch())
+
+
+@pytest.fixture(scope='session')
+def broker():
+    """The one RabbitMQ that all tests share, running. Each has an exchange of its own, or leaves no message."""
+    _launched[0].wait()
+    yield _launched[0]
+
+
+def pytest_unconfigure(config):
+    while _launched:
+        _launched.pop().close()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item, nextitem):
     def late(signo, frame):
