@@ -13,7 +13,7 @@
 #include "lib/util.h"
 
 #define WIRE_MAJOR 1U
-#define WIRE_MINOR 0U
+#define WIRE_MINOR 1U
 
 /* A packet is never larger: past it, content travels in a sealed memory file. (wmem_default holds some 90 of these.) */
 #define WIRE_INLINE_MAX 8192
@@ -32,8 +32,8 @@ struct wire_header {
 enum wire_direction {
         WIRE_UP = 1 << 0,   /* a worker to the supervisor */
         WIRE_DOWN = 1 << 1, /* the supervisor to a worker */
-        WIRE_ASK = 1 << 2,  /* a gateway to whoever serves it */
-        WIRE_TELL = 1 << 3, /* who serves it to a gateway */
+        WIRE_ASK = 1 << 2,  /* who asks to who serves: a gateway to a plugin, control or relay; control to relay; relay to a plugin */
+        WIRE_TELL = 1 << 3, /* who serves to who asks */
 };
 
 #define WIRE_VARIABLE SIZE_MAX
@@ -63,7 +63,8 @@ enum wire_direction {
         X(FORK,         32, WIRE_DOWN,          sizeof(struct wire_fork),        4)             \
         X(FORKED,       33, WIRE_UP,            sizeof(struct wire_forked),      1)             \
         X(REQUEST,      48, WIRE_ASK,           WIRE_VARIABLE,                   1)             \
-        X(REPLY,        49, WIRE_TELL,          WIRE_VARIABLE,                   1)
+        X(REPLY,        49, WIRE_TELL,          WIRE_VARIABLE,                   1)             \
+        X(NUDGE,        50, WIRE_TELL,          0,                               0)
 
 enum wire_type {
 #define X(name, number, direction, body, fds) WIRE_##name = (number),
@@ -162,13 +163,15 @@ struct wire_log_level {
 };
 
 /* An introduction: the descriptor is this worker's end of a data channel to the named one. The channel is the
- * generation: what was introduced before is drained by its new owner's predecessor and ends by itself. */
+ * generation: what was introduced before is drained by its new owner's predecessor and ends by itself. The kinds of
+ * both say who asks: see supervisor/introduce.h. */
 struct wire_peer {
         uint32_t slot, generation;
         char name[WIRE_NAME_MAX];
+        uint32_t kind; /* enum wire_kind, of the named one */
 };
 
-/* The status feed, to gateways and control: everything about one slot. Coalesced: only the newest is sent. */
+/* The status feed, to gateways, control and relay: everything about one slot. Coalesced: only the newest is sent. */
 struct wire_slot {
         uint32_t slot;
         uint32_t kind, state, cause;
@@ -210,18 +213,18 @@ struct wire_service {
         char reload[WIRE_TEXT_MAX]; /* the outcome of the last reload */
 };
 
-/* A gateway has a request for a slot without a worker (on demand). */
+/* A gateway has a request, or relay an event, for a slot without a worker (on demand). */
 struct wire_want {
         uint32_t slot;
 };
 
-/* A gateway has given this generation up: it is to be aborted, and another started. */
+/* Who asks it (a gateway, relay) has given this generation up: it is to be aborted, and another started. */
 struct wire_stalled {
         uint32_t slot, generation;
         uint32_t cause; /* WIRE_CAUSE_DEADLINE: it owes an answer past the attempt's deadline; WIRE_CAUSE_PROTOCOL: it sent garbage */
 };
 
-/* What was at the gateway's hands when a worker's channel ended: for the crash record. */
+/* What a worker had been asked when its channel ended: for the crash record. Relay's method is "EVENT", its route the event's name. */
 struct wire_inflight {
         uint32_t slot, generation;
         uint64_t age_nsec;
@@ -283,6 +286,9 @@ struct wire_forked {
         int32_t pid;
         int32_t error; /* 0, or a negative errno and no descriptor */
 };
+
+/* NUDGE has no body: a plugin tells relay that there is something new in the outbox. It is lost when relay does not keep up:
+ * relay looks by itself, too. */
 
 /* DEPLOY has no body: the configuration child (wazo-supervisord --emit) sends the plan (config/plan.h) and the
  * descriptions, both sealed, in this order. */

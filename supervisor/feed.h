@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The status feed: what gateways and control are told about slots and about the whole. It coalesces: whoever reads slowly
- * misses the steps in between and never the last one, and nothing piles up.
+ * The status feed: what gateways, control and relay are told about slots and about the whole. It coalesces: whoever reads
+ * slowly misses the steps in between and never the last one, and nothing piles up.
  */
 #pragma once
 

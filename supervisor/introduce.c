@@ -4,48 +4,54 @@
 #include "supervisor/process.h"
 
 static void send_peer(struct process *to, const struct process *about, int fd) {
-        struct wire_peer peer = {.slot = about->slot, .generation = about->generation};
+        struct wire_peer peer = {.slot = about->slot, .generation = about->generation, .kind = about->kind};
 
         (void) strcopy(peer.name, sizeof(peer.name), policy_slot(&to->service->policy, about->slot)->name);
         process_send(to, WIRE_PEER, 0, &peer, sizeof(peer), &fd, 1);
 }
 
-static void introduce(struct process *gateway, struct process *worker) {
+static void introduce(struct process *asker, struct process *worker) {
         int ends[2], r;
 
         r = channel_pair(ends);
         if (r < 0) {
-                /* The next generation of either gets its chance; until then requests get 503. */
-                log_error("cannot introduce pid %d to pid %d: %s", (int) worker->pid, (int) gateway->pid, strerror(-r));
+                /* The next generation of either gets its chance; until then requests get 503, and events wait. */
+                log_error("cannot introduce pid %d to pid %d: %s", (int) worker->pid, (int) asker->pid, strerror(-r));
                 return;
         }
-        send_peer(worker, gateway, ends[1]);
-        send_peer(gateway, worker, ends[0]);
+        send_peer(worker, asker, ends[1]);
+        send_peer(asker, worker, ends[0]);
         (void) close(ends[0]);
         (void) close(ends[1]);
 }
 
-static bool serves_gateways(const struct process *p) {
-        return p->serving && p->channel >= 0 && (p->kind == WIRE_KIND_PLUGIN || p->kind == WIRE_KIND_CONTROL);
+bool introduce_asks(enum wire_kind asker, enum wire_kind worker) {
+        static const unsigned asked[WIRE_KIND_MAX] = {
+                [WIRE_KIND_GATEWAY] = 1U << WIRE_KIND_PLUGIN | 1U << WIRE_KIND_CONTROL | 1U << WIRE_KIND_RELAY,
+                [WIRE_KIND_CONTROL] = 1U << WIRE_KIND_RELAY,
+                [WIRE_KIND_RELAY] = 1U << WIRE_KIND_PLUGIN,
+        };
+
+        return asked[asker] & 1U << worker;
 }
 
-void introduce_gateway(struct process *gateway) {
-        struct service *s = gateway->service;
+void introduce_asker(struct process *asker) {
+        struct service *s = asker->service;
 
         for (size_t i = 0; i < s->n_units; i++)
                 for (struct process *p = s->units[i].processes; p; p = p->next)
-                        if (serves_gateways(p))
-                                introduce(gateway, p);
+                        if (p->serving && p->channel >= 0 && introduce_asks(asker->kind, p->kind))
+                                introduce(asker, p);
 }
 
 void introduce_worker(struct process *worker) {
         struct service *s = worker->service;
 
-        if (!serves_gateways(worker))
+        if (!worker->serving || worker->channel < 0)
                 return;
         for (size_t i = 0; i < s->n_units; i++)
                 for (struct process *p = s->units[i].processes; p; p = p->next)
                         /* One that drains, too: it has requests, and connections on which more may come. */
-                        if (p->kind == WIRE_KIND_GATEWAY && p->greeted)
+                        if (p->greeted && introduce_asks(p->kind, worker->kind))
                                 introduce(p, worker);
 }

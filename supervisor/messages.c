@@ -74,13 +74,13 @@ static void on_pong(struct process *p, struct channel_message *m) {
         service_event(p->service, .type = EVENT_PONG, .slot = p->slot, .generation = p->generation);
 }
 
-/* Only a gateway knows of requests. */
-static bool from_gateway(struct process *p, const char *what) {
+/* Only who asks plugins knows of their requests. */
+static bool from_asker(struct process *p, const char *what) {
         char text[WIRE_TEXT_MAX];
 
-        if (p->kind == WIRE_KIND_GATEWAY)
+        if (introduce_asks(p->kind, WIRE_KIND_PLUGIN))
                 return true;
-        (void) snprintf(text, sizeof(text), "sent %s, which only a gateway may", what);
+        (void) snprintf(text, sizeof(text), "sent %s, which only a gateway or relay may", what);
         process_broke(p, text);
         return false;
 }
@@ -88,7 +88,7 @@ static bool from_gateway(struct process *p, const char *what) {
 static void on_want(struct process *p, struct channel_message *m) {
         const struct wire_want *want = m->body;
 
-        if (from_gateway(p, "WANT"))
+        if (from_asker(p, "WANT"))
                 service_event(p->service, .type = EVENT_WANT, .slot = want->slot);
 }
 
@@ -96,19 +96,19 @@ static void on_stalled(struct process *p, struct channel_message *m) {
         const struct wire_stalled *stalled = m->body;
         struct process *worker;
 
-        if (!from_gateway(p, "STALLED"))
+        if (!from_asker(p, "STALLED"))
                 return;
         worker = service_process(p->service, stalled->slot, stalled->generation);
         if (stalled->cause != WIRE_CAUSE_DEADLINE && stalled->cause != WIRE_CAUSE_PROTOCOL) {
                 process_broke(p, "sent a malformed STALLED");
                 return;
         }
-        /* A gateway may only speak of those that serve it. */
-        if (!worker || (worker->kind != WIRE_KIND_PLUGIN && worker->kind != WIRE_KIND_CONTROL))
+        /* It may only speak of those that serve it. */
+        if (!worker || !introduce_asks(p->kind, worker->kind))
                 return;
         if (stalled->cause == WIRE_CAUSE_PROTOCOL)
                 service_event(p->service, .type = EVENT_BROKE, .slot = stalled->slot, .generation = stalled->generation,
-                              .text = "sent a gateway what is no reply");
+                              .text = "sent what is no reply");
         else
                 service_event(p->service, .type = EVENT_STALLED, .slot = stalled->slot, .generation = stalled->generation,
                               .text = "owed an answer for too long");
@@ -117,7 +117,7 @@ static void on_stalled(struct process *p, struct channel_message *m) {
 static void on_inflight(struct process *p, struct channel_message *m) {
         const struct wire_inflight *inflight = m->body;
 
-        if (!from_gateway(p, "INFLIGHT"))
+        if (!from_asker(p, "INFLIGHT"))
                 return;
         if (!wire_string_valid(inflight->request_id) || !wire_string_valid(inflight->method) || !wire_string_valid(inflight->route)) {
                 process_broke(p, "sent a malformed INFLIGHT");

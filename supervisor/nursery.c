@@ -8,8 +8,13 @@
 #include "supervisor/orphans.h"
 #include "supervisor/process.h"
 #include "supervisor/setup.h"
+#include "supervisor/watch.h"
 
 #define RENEW_NSEC (600 * NSEC_PER_SEC)
+/* A spare is forked so long after the last birth: when many are wanted at once, or the machine is busy with one that begins,
+ * they go first. One that died of itself is given more time. */
+#define SPARE_NSEC (20 * NSEC_PER_MSEC)
+#define SPARE_AGAIN_NSEC (60 * NSEC_PER_SEC)
 
 struct birth {
         struct birth *next;
@@ -19,9 +24,11 @@ struct birth {
 struct nursery {
         uint32_t slot;
         uint32_t generation;          /* the one that serves; 0: none */
-        struct birth *first, **last;  /* those that wait; the first is asked for while outstanding is set */
-        struct process *outstanding;
+        struct birth *first, **last;  /* those that wait; the first is asked for while outstanding is a worker */
+        struct process *outstanding;  /* a worker, or the next spare */
         uint32_t asked;               /* the generation that was asked for the outstanding one: it may be replaced meanwhile */
+        struct process *spare;        /* of the one that serves: the next birth is done already */
+        sd_event_source *spare_timer; /* when there should be one */
         uint64_t renewed;
 };
 
@@ -33,6 +40,8 @@ static const struct plan_timing default_timing = {
 bool nursery_is(struct service *s, uint32_t slot) {
         return s->nursery && s->nursery->slot == slot;
 }
+
+static int on_spare(sd_event_source *source, uint64_t usec, void *userdata);
 
 int nursery_init(struct service *s) {
         static const struct plan_worker worker = {.name = NURSERY_NAME, .kind = WIRE_KIND_NURSERY};
@@ -55,7 +64,7 @@ int nursery_init(struct service *s) {
                 return -ENOMEM;
         s->nursery->slot = slot;
         s->nursery->last = &s->nursery->first;
-        return 0;
+        return watch_timer(s->event, &s->nursery->spare_timer, on_spare, s);
 }
 
 static void pop(struct nursery *n) {
@@ -72,6 +81,7 @@ void nursery_done(struct service *s) {
                 return;
         while (s->nursery->first)
                 pop(s->nursery);
+        (void) sd_event_source_disable_unref(s->nursery->spare_timer);
         free(s->nursery);
         s->nursery = NULL;
 }
@@ -86,19 +96,18 @@ static void failed(struct service *s, uint32_t slot, uint32_t generation, int er
         process_spawn(s, slot, generation);
 }
 
-
 static int ask(struct service *s, struct process *nursery, const struct birth *birth) {
         const struct plan_worker *worker = service_unit(s, birth->slot)->plan;
-        struct wire_fork fork = {
-                .slot = birth->slot,
-                .generation = birth->generation,
-                .core = worker->core,
-                .memory_max = worker->memory_max,
-                .files_max = worker->files_max,
-                .processes_max = worker->processes_max,
-        };
+        struct wire_fork fork = {.slot = birth->slot, .generation = birth->generation};
         int ends[3] = {-1, -1, -1}, fds[4], r;
 
+        /* Without a plan it is a spare, which gets its limits when it becomes a worker. */
+        if (worker) {
+                fork.core = worker->core;
+                fork.memory_max = worker->memory_max;
+                fork.files_max = worker->files_max;
+                fork.processes_max = worker->processes_max;
+        }
         r = process_new(s, birth->slot, birth->generation, WIRE_KIND_PLUGIN, ends, &s->nursery->outstanding);
         if (r < 0)
                 return r;
@@ -113,6 +122,68 @@ static int ask(struct service *s, struct process *nursery, const struct birth *b
         return 0;
 }
 
+/* ---- the spare ---- */
+
+static void drop_spare(struct nursery *n) {
+        if (n->spare)
+                process_signal(n->spare, SIGKILL); /* and freed, at its death */
+        n->spare = NULL;
+}
+
+static void spare_in(struct service *s, uint64_t nsec) {
+        (void) watch_timer_set(s->nursery->spare_timer, now_monotonic() + nsec);
+}
+
+static int on_spare(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct service *s = userdata;
+        struct nursery *n = s->nursery;
+        struct process *nursery = n->generation > 0 ? service_process(s, n->slot, n->generation) : NULL;
+
+        /* Who is in our way sets the timer when it is done. */
+        if (!nursery || n->spare || n->outstanding || s->stopping)
+                return 0;
+        if (ask(s, nursery, &(const struct birth) {.slot = n->slot}) < 0)
+                n->outstanding = process_free(n->outstanding);
+        return 0;
+}
+
+/* Begins the worker: everybody is told, and it gets its configuration. */
+static void begin(struct process *p) {
+        service_event(p->service, .type = EVENT_SPAWNED, .slot = p->slot, .generation = p->generation);
+        /* It runs the nursery's program, whose HELLO was heard: its own need not be waited for. */
+        setup_send(p);
+}
+
+/* The spare becomes the worker. False when it cannot be one: it is killed, and nothing has happened. */
+static bool take_spare(struct service *s, const struct birth *birth) {
+        struct process *p = s->nursery->spare;
+        int r;
+
+        s->nursery->spare = NULL;
+        r = process_adopt(p, birth->slot, birth->generation);
+        if (r < 0) {
+                log_warning("the nursery's spare cannot become worker '%s': %s", policy_slot(&s->policy, birth->slot)->name,
+                            strerror(-r));
+                process_signal(p, SIGKILL);
+                return false;
+        }
+        begin(p);
+        spare_in(s, SPARE_NSEC);
+        return true;
+}
+
+void nursery_spare_died(struct process *spare) {
+        struct service *s = spare->service;
+
+        if (!s->nursery || s->nursery->spare != spare)
+                return;
+        log_warning("the nursery's spare (pid %d) ended before it was needed", (int) spare->pid);
+        s->nursery->spare = NULL;
+        spare_in(s, SPARE_AGAIN_NSEC);
+}
+
+/* ---- births ---- */
+
 static void next(struct service *s) {
         struct nursery *n = s->nursery;
         struct process *nursery;
@@ -121,6 +192,11 @@ static void next(struct service *s) {
                 struct birth birth = *n->first;
                 int r;
 
+                if (n->spare) {
+                        if (take_spare(s, &birth))
+                                pop(n);
+                        continue;
+                }
                 nursery = n->generation > 0 ? service_process(s, n->slot, n->generation) : NULL;
                 if (!nursery)
                         return;
@@ -170,19 +246,18 @@ void nursery_forked(struct process *nursery, struct channel_message *m) {
         const struct wire_forked *forked = m->body;
         struct service *s = nursery->service;
         struct nursery *n = s->nursery;
-        struct birth birth;
-        struct process *p;
+        struct process *p = n ? n->outstanding : NULL;
+        uint32_t slot = forked->slot, generation = forked->generation;
         int pidfd, r;
 
-        if (!n || nursery->generation != n->asked || !n->first || !n->outstanding || forked->slot != n->first->slot ||
-            forked->generation != n->first->generation || (forked->error == 0) != (m->n_fds == 1)) {
+        if (!p || nursery->generation != n->asked || slot != p->slot || generation != p->generation ||
+            (forked->error == 0) != (m->n_fds == 1)) {
                 process_broke(nursery, "told of a birth that nobody asked for");
                 return;
         }
-        birth = *n->first;
-        p = n->outstanding;
         n->outstanding = NULL;
-        pop(n);
+        if (!process_is_spare(p))
+                pop(n);
 
         r = forked->error;
         if (r == 0) {
@@ -192,20 +267,28 @@ void nursery_forked(struct process *nursery, struct channel_message *m) {
                         process_signal(p, SIGKILL);
         }
         if (r != 0) {
+                bool spare = process_is_spare(p);
+
                 (void) process_free(p);
-                failed(s, birth.slot, birth.generation, r);
-        } else {
-                service_event(s, .type = EVENT_SPAWNED, .slot = birth.slot, .generation = birth.generation);
-                /* It runs the nursery's program, whose HELLO was heard: its own need not be waited for. */
-                setup_send(p);
-        }
+                if (!spare)
+                        failed(s, slot, generation, r);
+        } else if (process_is_spare(p)) {
+                n->spare = p;
+                if (n->asked != n->generation || s->stopping)
+                        drop_spare(n);
+        } else
+                begin(p);
+        if (!n->spare)
+                spare_in(s, r == 0 ? SPARE_NSEC : SPARE_AGAIN_NSEC);
         next(s);
         if (!nursery_busy(s))
                 orphans_look(s);
 }
 
 void nursery_ready(struct service *s, uint32_t generation) {
+        drop_spare(s->nursery);
         s->nursery->generation = generation;
+        spare_in(s, SPARE_NSEC);
         next(s);
 }
 
@@ -218,8 +301,10 @@ void nursery_died(struct service *s, uint32_t generation) {
         if (n->outstanding && n->asked == generation)
                 /* Its channel was read dry before: if there is a child, nobody knows it, and the orphans' sweep ends it. */
                 n->outstanding = process_free(n->outstanding);
-        if (n->generation == generation)
+        if (n->generation == generation) {
                 n->generation = 0;
+                drop_spare(n);
+        }
         if (n->generation > 0 || expected(s)) {
                 next(s); /* or the births wait for its successor */
                 return;

@@ -2,6 +2,9 @@
 /*
  * The nursery, from outside: a process that forks plugin workers. One fork is outstanding at a time; the others queue.
  * Its death is known by its pidfd alone, since workers may hold copies of its channel.
+ *
+ * When nothing else is to be born it forks a spare: a worker that waits for its SETUP, and is nobody's until a birth needs
+ * one at once. It ends with its nursery.
  */
 #pragma once
 
@@ -18,6 +21,8 @@ bool nursery_is(struct service *s, uint32_t slot);
 bool nursery_spawn(struct service *s, uint32_t slot, uint32_t generation);
 /* A fork was asked for and not answered: there may be a child that nobody knows yet. */
 bool nursery_busy(const struct service *s);
+/* A spare that nobody needed yet has ended. */
+void nursery_spare_died(struct process *spare);
 /* FORKED. */
 void nursery_forked(struct process *nursery, struct channel_message *m);
 /* A nursery serves from now on. */

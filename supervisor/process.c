@@ -87,6 +87,11 @@ static void collect(struct process *p) {
         } else if (info.si_pid == 0)
                 return;
         p->dead = true;
+        if (process_is_spare(p)) {
+                nursery_spare_died(p);
+                (void) process_free(p);
+                return;
+        }
         deaths_begin(s, p, &info, &usage);
         service_event(s, .type = EVENT_DIED, .slot = p->slot, .generation = p->generation, .cause = cause_of(p, &info),
                       .exit_status = info.si_status);
@@ -248,21 +253,27 @@ int process_new(struct service *s, uint32_t slot, uint32_t generation, enum wire
         return 0;
 }
 
-int process_born(struct process *p, pid_t pid, int pidfd) {
+/* Watches what it says. */
+static int listen_to(struct process *p) {
         sd_event *event = p->service->event;
         int r;
 
-        p->pid = pid;
-        p->pidfd = pidfd;
-        /* Death comes after what was still said: the channel's events have the better priority. */
-        r = watch_fd(event, &p->pidfd_source, pidfd, EPOLLIN, on_death, p, DEATH_PRIORITY);
-        if (r >= 0)
-                r = stderr_watch(p);
+        r = stderr_watch(p);
         if (r >= 0 && p->channel >= 0)
                 r = watch_fd(event, &p->channel_source, p->channel, EPOLLIN, on_channel, p, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0 && p->queue.first)
                 watch_writing(p, true);
         return r;
+}
+
+int process_born(struct process *p, pid_t pid, int pidfd) {
+        int r;
+
+        p->pid = pid;
+        p->pidfd = pidfd;
+        /* Death comes after what was still said: the channel's events have the better priority. */
+        r = watch_fd(p->service->event, &p->pidfd_source, pidfd, EPOLLIN, on_death, p, DEATH_PRIORITY);
+        return r < 0 || process_is_spare(p) ? r : listen_to(p);
 }
 
 static void unlink_from_unit(struct process *p) {
@@ -293,6 +304,44 @@ struct process *process_free(struct process *p) {
         free(p->inflight);
         free(p);
         return NULL;
+}
+
+/* Both limits, or as much of @value as the process may have. */
+static int limit(pid_t pid, int resource, rlim_t value) {
+        struct rlimit limit;
+
+        if (prlimit(pid, (__rlimit_resource_t) resource, NULL, &limit) < 0)
+                return -errno;
+        limit.rlim_cur = limit.rlim_max = MIN(value, limit.rlim_max);
+        return prlimit(pid, (__rlimit_resource_t) resource, &limit, NULL) < 0 ? -errno : 0;
+}
+
+int process_adopt(struct process *p, uint32_t slot, uint32_t generation) {
+        struct unit *unit = service_unit(p->service, slot);
+        const struct plan_worker *worker = unit->plan;
+        int r;
+
+        /* It sleeps until it gets its SETUP: none of its own code has run without them. */
+        r = limit(p->pid, RLIMIT_CORE, worker->core ? RLIM_INFINITY : 0);
+        if (r >= 0 && worker->memory_max > 0)
+                r = limit(p->pid, RLIMIT_DATA, worker->memory_max);
+        if (r >= 0 && worker->files_max > 0)
+                r = limit(p->pid, RLIMIT_NOFILE, worker->files_max);
+        if (r >= 0 && worker->processes_max > 0)
+                r = limit(p->pid, RLIMIT_NPROC, worker->processes_max);
+        if (r >= 0)
+                r = listen_to(p);
+        if (r < 0)
+                return r;
+
+        unlink_from_unit(p);
+        p->next = unit->processes;
+        unit->processes = p;
+        p->slot = slot;
+        p->generation = generation;
+        p->spawned_at = now_monotonic();
+        p->oom_kills_before = oom_kills(OOM_KILLS_NSEC);
+        return 0;
 }
 
 /* Plugins and the nursery that they are forked from are one program. */

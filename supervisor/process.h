@@ -15,8 +15,16 @@ void process_spawn(struct service *s, uint32_t slot, uint32_t generation);
  * are returned in @ret_ends (channel, standard error, ring), owned by the caller. -ENOMEM or what the kernel said.
  */
 int process_new(struct service *s, uint32_t slot, uint32_t generation, enum wire_kind kind, int ret_ends[3], struct process **ret) _must_check_;
-/* There is a child now: watches it. Takes @pidfd over. */
+/* There is a child now: watches it. Takes @pidfd over. Of a spare only the end is watched: it has nothing to say. */
 int process_born(struct process *p, pid_t pid, int pidfd) _must_check_;
+
+/* Generation 0, in the nursery's slot: a process that waits for its SETUP, and that the policy does not know. */
+static inline bool process_is_spare(const struct process *p) {
+        return p->generation == 0;
+}
+
+/* Makes a spare a worker, with the limits of its plan. An error leaves a spare that is good for nothing. */
+int process_adopt(struct process *p, uint32_t slot, uint32_t generation) _must_check_;
 struct process *process_free(struct process *p);
 
 /* Queues a message; a process that does not read is killed for it. */

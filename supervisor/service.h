@@ -52,7 +52,7 @@ struct process {
         int pidfd, channel, stderr_fd, ring, notify_fd;
         sd_event_source *pidfd_source, *channel_source, *stderr_source, *notify_source, *leaderless_source;
         struct channel_queue queue;
-        struct subscriber *subscriber;    /* gateways and control */
+        struct subscriber *subscriber;    /* gateways, control and relay */
         struct stderr_lines *lines;       /* once it printed anything */
         struct wire_inflight *inflight;   /* what the gateway said of its last request */
         bool greeted;                     /* HELLO came */

@@ -198,7 +198,7 @@ static void expect(int channel, enum wire_type type) {
 
 static void introduce(int channel, uint32_t number) {
         struct wire_slot slot = {.slot = number, .kind = WIRE_KIND_PLUGIN, .state = WIRE_STATE_READY, .plugin = "info", .class = "default"};
-        struct wire_peer peer = {.slot = number, .generation = 1};
+        struct wire_peer peer = {.slot = number, .generation = 1, .kind = WIRE_KIND_PLUGIN};
         int pair[2];
 
         (void) snprintf(slot.name, sizeof(slot.name), "info#%u", number);

@@ -292,7 +292,7 @@ class Gateway:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if state:
             self.slot(number, name, state, kind=kind)
-        body = struct.pack('<II64s', number, generation, name.encode())
+        body = struct.pack('<II64sI', number, generation, name.encode(), kind)
         socket.send_fds(self.channel, [pack(PEER, body, 0, 1)], [theirs.fileno()])
         theirs.close()
         worker = Worker(ours, answer)
