@@ -155,10 +155,10 @@ static int read_all(struct build *b) {
         r = manifest_read(request->service, b->layout.services_dirs, b->findings, &b->manifest);
         if (r < 0)
                 return r == -ENOENT ? 1 : r;
-        if (b->findings->n_errors == errors && b->manifest.kind == MANIFEST_UNIT)
+        if (b->findings->n_errors == errors && b->manifest.kind >= MANIFEST_UNIT)
                 findings_error(b->findings, &b->manifest.root->place,
-                               "%s has a systemd unit of its own: it is not run by wazo-supervisord",
-                               request->service);
+                               "%s is not run by wazo-supervisord: its manifest is of kind %s",
+                               request->service, manifest_kind_to_string(b->manifest.kind));
         r = layout_finish(&b->layout, request, &b->manifest);
         if (r < 0)
                 return r;

@@ -198,7 +198,7 @@ static const char *const type_names[] = {
         [KEYWORD_DURATION] = "duration", [KEYWORD_SIZE] = "size",       [KEYWORD_WORD] = "word",
         [KEYWORD_STRING] = "string",     [KEYWORD_PATH] = "path",       [KEYWORD_STRINGS] = "strings",
         [KEYWORD_SWITCHES] = "switches", [KEYWORD_SECTION] = "section", [KEYWORD_MAP] = "map",
-        [KEYWORD_ANY] = "any",
+        [KEYWORD_MAPS] = "maps",         [KEYWORD_ANY] = "any",
 };
 
 int keyword_type_from_string(const char *s) {
@@ -223,6 +223,7 @@ static void describe(const struct keyword *k, char *to, size_t size) {
                 [KEYWORD_SWITCHES] = "a map of names to true or false",
                 [KEYWORD_SECTION] = "a map",
                 [KEYWORD_MAP] = "a map",
+                [KEYWORD_MAPS] = "a list of maps",
                 [KEYWORD_ANY] = "anything",
         };
         char min[32], max[32];
@@ -315,7 +316,7 @@ static void store(const struct keyword *k, const struct value *value, void *to) 
 /* Lists and maps stay as they are; their items are checked here, once. */
 static bool check_items(const struct keyword_reader *reader, const struct keyword *k, const char *prefix,
                         const struct yaml_node *node) {
-        enum yaml_kind wanted = k->type == KEYWORD_STRINGS ? YAML_KIND_LIST : YAML_KIND_MAP;
+        enum yaml_kind wanted = k->type == KEYWORD_STRINGS || k->type == KEYWORD_MAPS ? YAML_KIND_LIST : YAML_KIND_MAP;
         char name[128];
         bool good = true;
 
@@ -326,7 +327,13 @@ static bool check_items(const struct keyword_reader *reader, const struct keywor
                 return false;
         }
         full_name(prefix, k->name, name, sizeof(name));
-        for (size_t i = 0; k->type != KEYWORD_MAP && i < node->n; i++) {
+        for (size_t i = 0; k->type == KEYWORD_MAPS && i < node->n; i++)
+                if (node->entries[i].value->kind != YAML_KIND_MAP) {
+                        findings_error(reader->findings, &node->entries[i].value->place, "%s must be a list of maps: this is %s", name,
+                                       yaml_kind_name(node->entries[i].value));
+                        good = false;
+                }
+        for (size_t i = 0; k->type != KEYWORD_MAP && k->type != KEYWORD_MAPS && i < node->n; i++) {
                 const struct yaml_node *item = node->entries[i].value;
                 const struct keyword one = {
                         .name = k->type == KEYWORD_STRINGS ? "each item" : node->entries[i].key,
@@ -474,9 +481,9 @@ void keyword_document(const struct keyword *table, const char *prefix, FILE *to)
                                k->flags & KEYWORD_FOREIGN ? " (accepted, not used)" : "");
         }
         for (const struct keyword *k = table; k->name; k++)
-                if (k->type == KEYWORD_SECTION && k->section) {
+                if ((k->type == KEYWORD_SECTION || k->type == KEYWORD_MAPS) && k->section) {
                         full_name(prefix, k->name, name, sizeof(name));
-                        (void) fprintf(to, "\n### %s\n\n", name);
+                        (void) fprintf(to, "\n### %s%s\n\n", name, k->type == KEYWORD_MAPS ? " (each)" : "");
                         keyword_document(k->section, name, to);
                 }
 }

@@ -22,6 +22,7 @@ enum keyword_type {
         KEYWORD_SWITCHES, /* const struct yaml_node *: a map of names to booleans */
         KEYWORD_SECTION,  /* a structure with a table of its own */
         KEYWORD_MAP,      /* const struct yaml_node *: a map that the caller reads further */
+        KEYWORD_MAPS,     /* const struct yaml_node *: a list of maps, which the caller reads by the table in "section" */
         KEYWORD_ANY,      /* const struct yaml_node *: whatever it is, checked by the caller or by nobody */
 };
 
@@ -40,7 +41,7 @@ struct keyword {
         int64_t min, max;                /* of a number; of the length of a text; both 0: no limit but the type's */
         const char *preset;              /* the default, as it would be written; NULL: none (0, NULL) */
         const char *const *words;        /* KEYWORD_WORD, NULL-terminated */
-        const struct keyword *section;   /* KEYWORD_SECTION */
+        const struct keyword *section;   /* KEYWORD_SECTION, KEYWORD_MAPS */
         size_t offset;                   /* of the member, in the structure of its own section */
         const char *doc;
 };

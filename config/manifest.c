@@ -6,7 +6,7 @@
 #include "config/plan.h"
 #include "config/text.h"
 
-static const char *const service_kinds[] = {"native", "exec", "unit", NULL};
+static const char *const service_kinds[] = {"native", "exec", "unit", "other", NULL};
 static const char *const ready_words[] = {"notify", "at-once", NULL};
 static const char *const worker_kinds[] = {
 #define X(name, text) text,
@@ -76,7 +76,8 @@ static const struct keyword worker_keys[] = {
 static const struct keyword manifest_keys[] = {
         {.name = "service", .type = KEYWORD_STRING, .flags = KEYWORD_REQUIRED, AT(manifest, service), .doc = "its name, which is the file's"},
         {.name = "kind", .type = KEYWORD_WORD, .words = service_kinds, .flags = KEYWORD_REQUIRED, AT(manifest, kind),
-         .doc = "native: our plugins; exec: foreign commands that we supervise; unit: it has a systemd unit of its own and is not run by us"},
+         .doc = "native: our plugins; exec: foreign commands that we supervise; unit: it has a systemd unit of its own and is not run by us; "
+                "other: no daemon, but files, ports or jobs that the suite has to know about"},
         {.name = "description", .type = KEYWORD_STRING, .flags = KEYWORD_REQUIRED, .min = 1, .max = 200, AT(manifest, description), .doc = "one line"},
         {.name = "user", .type = KEYWORD_STRING, .min = 1, .max = 64, AT(manifest, user), .doc = "who it runs as"},
         {.name = "port", .type = KEYWORD_INTEGER, .min = 1, .max = 65535, AT(manifest, port), .doc = "of its REST API"},
@@ -89,6 +90,25 @@ static const struct keyword manifest_keys[] = {
         {.name = "timing", .type = KEYWORD_SECTION, .section = timing_keys, AT(manifest, timing), .doc = "of each worker that has no timing of its own"},
         {.name = "workers", .type = KEYWORD_MAP, AT(manifest, worker_map), .doc = "name of a worker, or `plugins`: see below"},
         {.name = "plugins", .type = KEYWORD_STRINGS, .min = 1, .max = 64, AT(manifest, plugins), .doc = "native: those that run unless the configuration says no"},
+        {.name = "purpose", .type = KEYWORD_STRING, .min = 1, .max = 2000, AT(manifest, facts.purpose), .doc = "a few sentences for its page of the documentation"},
+        {.name = "package", .type = KEYWORD_STRING, .min = 2, .max = 100, AT(manifest, facts.package), .doc = "Debian's package; default: the service's name"},
+        {.name = "api", .type = KEYWORD_STRING, .min = 1, .max = 64, AT(manifest, facts.api), .doc = "its name in `/api/NAME`; default: the service's without `wazo-`"},
+        {.name = "listen", .type = KEYWORD_STRING, .preset = "127.0.0.1", AT(manifest, facts.listen), .doc = "address of `port`"},
+        {.name = "home", .type = KEYWORD_PATH, AT(manifest, facts.home), .doc = "of its user, where it needs one"},
+        {.name = "groups", .type = KEYWORD_STRINGS, .min = 1, .max = 32, AT(manifest, facts.groups), .doc = "in which its user is, besides its own"},
+        {.name = "after", .type = KEYWORD_STRINGS, .min = 1, .max = 128, AT(manifest, facts.after), .doc = "services, or units of others, that start before it"},
+        {.name = "before", .type = KEYWORD_STRINGS, .min = 1, .max = 128, AT(manifest, facts.before), .doc = "that start after it"},
+        {.name = "needs", .type = KEYWORD_STRINGS, .min = 1, .max = 128, AT(manifest, facts.needs), .doc = "services without which it is of no use"},
+        {.name = "unit", .type = KEYWORD_SECTION, .section = facts_unit_keys, AT(manifest, facts.unit), .doc = "its systemd unit"},
+        {.name = "wazo_service", .type = KEYWORD_SECTION, .section = facts_order_keys, AT(manifest, facts.order), .doc = "its place in `wazo-service`"},
+        {.name = "ports", .type = KEYWORD_MAPS, .section = facts_port_keys, AT(manifest, facts.port_list), .doc = "that it listens on, besides `port`"},
+        {.name = "nginx", .type = KEYWORD_SECTION, .section = facts_nginx_keys, AT(manifest, facts.nginx), .doc = "its locations on port 443"},
+        {.name = "monit", .type = KEYWORD_SECTION, .section = facts_monit_keys, AT(manifest, facts.monit), .doc = "its check"},
+        {.name = "discovery", .type = KEYWORD_SECTION, .section = facts_discovery_keys, AT(manifest, facts.discovery), .doc = "consul"},
+        {.name = "reach", .type = KEYWORD_SECTION, .section = facts_reach_keys, AT(manifest, facts.reach), .doc = "a request that shows that it can be reached"},
+        {.name = "backup", .type = KEYWORD_SECTION, .section = facts_backup_keys, AT(manifest, facts.backup), .doc = "what else is saved than configuration, state and key"},
+        {.name = "auth_key", .type = KEYWORD_SECTION, .section = facts_key_keys, AT(manifest, facts.key), .doc = "its key for wazo-auth"},
+        {.name = "cron", .type = KEYWORD_MAPS, .section = facts_job_keys, AT(manifest, facts.job_list), .doc = "its jobs"},
         {0},
 };
 
@@ -315,7 +335,7 @@ static void check_whole(const struct manifest *m, const char *service, struct fi
                 if (!text_is_name(plugin->text))
                         findings_error(findings, &plugin->place, "no name of a plugin: \"%s\"", plugin->text);
         }
-        if (m->kind == MANIFEST_UNIT)
+        if (m->kind == MANIFEST_UNIT || m->kind == MANIFEST_OTHER)
                 return;
         for (unsigned i = 0; i < ELEMENTSOF(needed); i++)
                 if (!needed[i].value)
@@ -350,7 +370,7 @@ static void say_unknown(const char *service, const char *const *dirs, struct fin
                        known);
 }
 
-static int read_file(const char *path, const char *service, struct findings *findings, struct manifest *ret) {
+int manifest_read_file(const char *path, const char *service, struct findings *findings, struct manifest *ret) {
         const struct keyword_reader reader = {.findings = findings, .unknown = FINDING_ERROR};
         _cleanup_(manifest_done) struct manifest m = MANIFEST_NULL;
         int r;
@@ -368,6 +388,8 @@ static int read_file(const char *path, const char *service, struct findings *fin
                         r = read_workers(&m, findings);
                 if (r == 0 && findings->n_errors == errors)
                         check_whole(&m, service, findings);
+                if (r == 0 && findings->n_errors == errors)
+                        r = facts_finish(&m, findings);
         }
         if (r < 0)
                 return r;
@@ -388,7 +410,7 @@ int manifest_read(const char *service, const char *const *dirs, struct findings 
 
                 if (snprintf(path, sizeof(path), "%s/%s.yml", *dir, service) >= (int) sizeof(path))
                         continue;
-                r = read_file(path, service, findings, ret);
+                r = manifest_read_file(path, service, findings, ret);
                 if (r == 0 || r == -ENOMEM)
                         return r;
                 if (r == -ENOENT || r == -ENOTDIR)
@@ -403,8 +425,13 @@ int manifest_read(const char *service, const char *const *dirs, struct findings 
 
 void manifest_done(struct manifest *m) {
         free(m->workers);
+        facts_done(&m->facts);
         yaml_node_free(m->root);
         *m = MANIFEST_NULL;
+}
+
+const char *manifest_kind_to_string(int64_t kind) {
+        return service_kinds[kind];
 }
 
 void manifest_document(FILE *to) {

@@ -4,12 +4,13 @@
  */
 #pragma once
 
-#include "config/keyword.h"
+#include "config/facts.h"
 #include "lib/wire.h"
 
 #define MANIFEST_WORKERS_MAX 256
 
-enum manifest_kind { MANIFEST_NATIVE, MANIFEST_EXEC, MANIFEST_UNIT };
+/* other: no daemon, but files, ports or jobs of the host or of a tool that the suite has to know about. */
+enum manifest_kind { MANIFEST_NATIVE, MANIFEST_EXEC, MANIFEST_UNIT, MANIFEST_OTHER };
 
 struct manifest_memory {
         int64_t high, max;
@@ -51,6 +52,7 @@ struct manifest {
         const struct yaml_node *worker_map, *plugins; /* a list, or NULL */
         struct manifest_worker *workers; /* in the order of their start: what one requires is before it */
         size_t n_workers;
+        struct facts facts;
         struct yaml_node *root;
 };
 
@@ -61,7 +63,12 @@ struct manifest {
  * finding; then the result is what could be read. -ENOENT, with a finding that names the services that there are; -ENOMEM.
  */
 int manifest_read(const char *service, const char *const *dirs, struct findings *findings, struct manifest *ret) _must_check_;
+/* The same for a file that is known; -ENOENT, -EACCES ... without a finding when it cannot be read. */
+int manifest_read_file(const char *path, const char *service, struct findings *findings, struct manifest *ret) _must_check_;
 void manifest_done(struct manifest *m);
+
+/* native, exec, unit, other. */
+const char *manifest_kind_to_string(int64_t kind);
 
 /* NULL when there is none. */
 const struct manifest_worker *manifest_worker(const struct manifest *m, const char *name);

@@ -59,6 +59,14 @@ const struct yaml_entry *yaml_entry(const struct yaml_node *map, const char *key
 /* The node at a path of keys such as "rest_api.port", or NULL. */
 const struct yaml_node *yaml_at(const struct yaml_node *map, const char *path);
 
+/* The items of a list of texts that has been checked to be one (KEYWORD_STRINGS); of NULL there are none. */
+static inline size_t yaml_count(const struct yaml_node *list) {
+        return list ? list->n : 0;
+}
+static inline const char *yaml_text(const struct yaml_node *list, size_t i) {
+        return list->entries[i].value->text;
+}
+
 /* "a list", "a map", "a text": for messages. */
 const char *yaml_kind_name(const struct yaml_node *node);
 

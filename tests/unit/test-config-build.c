@@ -533,7 +533,7 @@ START_TEST(services_that_are_not_ours_to_run) {
         request.service = "wazo-auth";
         ck_assert_int_eq(build(), 1);
         ck_assert_str_eq(files_findings(&findings),
-                         "/services.d/wazo-auth.yml:1:1: error: wazo-auth has a systemd unit of its own: it is not run by wazo-supervisord\n");
+                         "/services.d/wazo-auth.yml:1:1: error: wazo-auth is not run by wazo-supervisord: its manifest is of kind unit\n");
         findings_done(&findings);
         request.service = "wazo-what";
         ck_assert_int_eq(build(), 1);
