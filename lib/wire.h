@@ -271,7 +271,8 @@ struct wire_result {
         char text[WIRE_TEXT_MAX];
 };
 
-/* To the nursery: fork a worker. Descriptors: its channel, standard error, log file, ring. */
+/* To the nursery: fork a worker. Descriptors: its channel, standard error, log file, ring. Of generation 0 it is a spare, which
+ * waits for its SETUP with the nursery's limits. */
 struct wire_fork {
         uint32_t slot, generation;
         uint32_t core; /* not 0: RLIMIT_CORE as large as the nursery may give; 0: none */

@@ -77,7 +77,8 @@ static void collect(struct process *p) {
         if (p->dead)
                 return;
         /* What it said before it died counts: a READY, a FAILED, its last lines. */
-        process_read(p, READ_ALL);
+        if (!process_is_spare(p))
+                process_read(p, READ_ALL);
         stderr_drain(p);
         notify_socket_close(p);
         if (syscall(SYS_waitid, P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG, &usage) < 0) {

@@ -16,7 +16,8 @@ ATTEMPT = 0.6 * SLOW
 @pytest.fixture(scope='module')
 def service():
     config = f'deadlines: {{attempt: {int(ATTEMPT * 1000)}ms, queue: 5s, total: 15s}}\n'
-    with Service(config, plugins=['crashdummy'], manifest=manifest({**PATIENT, 'abort': '1s'}), expected=('stack-overflow', 'DEADLYSIGNAL')) as s:
+    with Service(config, plugins=['crashdummy'], manifest=manifest({**PATIENT, 'abort': '1s'}, common=', limits: {files: 200}'),
+                 expected=('stack-overflow', 'DEADLYSIGNAL')) as s:
         yield s
 
 
@@ -246,6 +247,15 @@ def test_orphans_end_with_their_worker(service, others):
 # ---- the nursery ----
 
 
+def spare(service):
+    """The worker that is nobody's yet; None while there is none."""
+    return next((pid for pid in children(service.pid) if proc(pid, 'cmdline').rstrip(b'\0').endswith(b': spare')), None)
+
+
+def wait_spare(service, not_pid=None):
+    return wait_for(lambda: (pid := spare(service)) and pid != not_pid and alive(pid) and pid, 5, 'there is no spare')
+
+
 def test_the_nursery_is_no_parent(service):
     nursery = service.worker_pid('nursery')
     assert children(nursery) == []
@@ -280,6 +290,40 @@ def test_the_nursery_killed_while_all_restart(service):
         wait_for(whole, 10, lambda: str([(w['name'], w['state'], w['reason']) for w in service.status()['workers']]), every=0.02)
     known = set(service.pids().values())
     # No child that nobody knows: all were swept.
-    wait_for(lambda: set(children(service.pid)) <= known, 3, lambda: f'unknown children: {set(children(service.pid)) - known}')
+    wait_for(lambda: set(children(service.pid)) <= known | {spare(service)}, 3,
+             lambda: f'unknown children: {set(children(service.pid)) - known - {spare(service)}}')
     for path in ('/infos', '/users', '/lines', '/extensions', '/voicemails', '/crashdummy/ok'):
         assert service.get(path).status == 200
+
+
+def test_the_spare_is_the_next_worker(service, others):
+    pid = wait_spare(service)
+    dead = service.kill('crashdummy')
+    assert service.wait_state('crashdummy', 'ready', not_pid=dead)['pid'] == pid
+    assert proc(pid, 'cmdline').rstrip(b'\0').endswith(b': crashdummy')
+    assert service.get('/crashdummy/ok').status == 200
+    # What was forked for its slot got its limits another way.
+    assert b'200                  200                  files' in proc(pid, 'limits')
+    assert proc(pid, 'limits') == proc(service.worker_pid('info'), 'limits')
+    wait_spare(service, not_pid=pid)
+
+
+def test_the_spare_killed(service, others):
+    pid = wait_spare(service)
+    since = len(service.log())
+    os.kill(pid, signal.SIGKILL)
+    service.wait_log(fr"the nursery's spare \(pid {pid}\) ended", since=since)
+    wait_for(lambda: not proc(pid, 'stat'), 2, 'it is not reaped')
+    for _ in range(2):
+        dead = service.kill('crashdummy')
+        service.wait_state('crashdummy', 'ready', not_pid=dead)
+        assert service.get('/crashdummy/ok').status == 200
+    # A birth shows that spares can be had again.
+    wait_spare(service, not_pid=pid)
+
+
+def test_the_spare_ends_with_its_nursery(service):
+    pid, dead = wait_spare(service), service.kill('nursery')
+    wait_for(lambda: not proc(pid, 'stat'), 2, f'{pid} lives on')
+    service.wait_state('nursery', 'ready', not_pid=dead)
+    wait_spare(service, not_pid=pid)

@@ -508,6 +508,31 @@ START_TEST(nursery_limits) {
 }
 END_TEST
 
+/* A spare is nobody's until its SETUP, and has the nursery's limits: the supervisor sets its own. */
+START_TEST(nursery_spare) {
+        static const struct wire_fork order = {.slot = 7};
+        char title[64];
+        struct hosted h;
+        int gateway;
+
+        hosted_nursery(&nursery);
+        hosted_fork(&h, &nursery, &order);
+        read_proc(h.pid, "cmdline", title, sizeof(title));
+        ck_assert_str_eq(title, "wazo-test: spare");
+        hosted_start(&h, &crashdummy);
+        read_proc(h.pid, "cmdline", title, sizeof(title));
+        ck_assert_str_eq(title, "wazo-test: crashdummy");
+        gateway = hosted_peer(&h);
+        expect_in(gateway_get(gateway, "ok", NULL), "ok");
+        hosted_kill(&h);
+
+        /* Without a supervisor it ends, as every worker does. */
+        hosted_fork(&h, &nursery, &order);
+        h.channel = fd_close(h.channel);
+        hosted_expect_exit(&h, EXIT_FAILURE);
+}
+END_TEST
+
 START_TEST(nursery_many) {
         enum { MANY = 200 };
         static struct hosted h[MANY];
@@ -712,6 +737,7 @@ static Suite *suite(void) {
         tcase_add_loop_test(worker, born_clean, 0, WAYS);
         tcase_add_loop_test(worker, shown_by_ps, 0, WAYS);
         tcase_add_test(worker, describes);
+        tcase_add_test(births, nursery_spare);
         tcase_add_test(births, nursery_many);
         if (!getenv("ASAN_OPTIONS")) /* which keeps books of its own, and has its own idea of RLIMIT_DATA */ {
                 tcase_add_test(births, small);

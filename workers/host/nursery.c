@@ -22,6 +22,9 @@
 /* The embedded default. libpq, four times as large, is loaded by who has a PostgreSQL to talk to. */
 #define DRIVER "db-sqlite.so"
 
+/* What ps shows of a worker that waits for its name. */
+#define SPARE_NAME "spare"
+
 /* Outcomes of handling one message. */
 enum { GO_ON, FINISHED };
 
@@ -63,12 +66,26 @@ static void preload(const char *service) {
         (void) malloc_trim(0);
 }
 
+/*
+ * A spare has time: what loading a plugin and reading its configuration write to, or call for the first time, is touched now,
+ * and mapped when it counts. There is nothing at this path, and nothing is looked for.
+ */
+static void rehearse(void) {
+        if (!dlopen("/", RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD))
+                (void) dlerror();
+        json_decref(json_loads("{\"spare\": [true]}", 0, NULL));
+}
+
 /* The child's whole life. */
-_noreturn_ static void live(const struct birth *birth) {
+_noreturn_ static void live(const struct nursery *n, const struct birth *birth) {
         struct worker w;
         int r;
 
         r = birth_settle(birth);
+        if (birth->order->generation == 0) {
+                title_set(n->worker->setup.service, SPARE_NAME);
+                rehearse();
+        }
         if (r >= 0)
                 r = worker_begin_forked(&w, WIRE_KIND_PLUGIN);
         if (r < 0)
@@ -104,7 +121,7 @@ static int on_fork(struct nursery *n, struct channel_message *m) {
         if (m->n_fds == BIRTH_FDS)
                 r = birth_fork(&pidfd);
         if (r == 0)
-                live(&birth);
+                live(n, &birth);
         if (r < 0)
                 forked.error = r;
         else
