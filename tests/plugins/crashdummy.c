@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Plugin crashdummy: does on request what plugins do by mistake. GET /crashdummy/{what}?n=NUMBER; what is in the table
- * below. Its section of the configuration, {"start": WORD, "while": FILE}, lets it misbehave before it is ready; with a
+ * below. The same by an event "crashdummy" with {"data": {"what": ..., "n": ...}}, which it notes in a table first. Its section of the configuration, {"start": WORD, "while": FILE}, lets it misbehave before it is ready; with a
  * file only as long as that exists.
  */
 #include <dirent.h>
@@ -22,8 +22,11 @@
 
 enum { CHANNEL = 3, DATA_CHANNELS = 6, FDS_END = 256 };
 
+/* Of the event that is being handled. */
+static const json_t *event_data;
+
 static long number(struct wazo_context *ctx, long preset) {
-        const char *n = wazo_query_value(ctx, "n");
+        const char *n = event_data ? wazo_string(event_data, "n") : wazo_query_value(ctx, "n");
 
         return n ? strtol(n, NULL, 10) : preset;
 }
@@ -403,6 +406,46 @@ static int act(struct wazo_context *ctx) {
         return wazo_error_plain(ctx, 404, "crashdummy cannot %s", what);
 }
 
+/* ---- events ---- */
+
+static int refuse(struct wazo_context *ctx) {
+        return wazo_error_input(ctx, NULL, "crashdummy refuses");
+}
+
+static int fail(struct wazo_context *ctx) {
+        return -EIO;
+}
+
+/* An event of our own, for what others make of the outbox. */
+static int tell(struct wazo_context *ctx) {
+        static const struct wazo_event told = {.name = "crashdummy_told", .routing_key = "crashdummy.told", .data = "n", .scope = WAZO_TO_SYSTEM};
+        _wazo_unref_ json_t *object = json_pack("{s:I}", "n", (json_int_t) number(ctx, 0));
+
+        return object ? wazo_event_send(ctx, &told, object) : -ENOMEM;
+}
+
+/* What is noted stays when the handler's transaction does, and no longer. */
+static int hear(struct wazo_context *ctx, const json_t *event) {
+        static const struct {
+                const char *what;
+                int (*act)(struct wazo_context *ctx);
+        } more[] = {{"refuse", refuse}, {"fail", fail}, {"tell", tell}};
+        const char *what;
+        int r;
+
+        event_data = json_object_get(event, "data");
+        what = wazo_string(event_data, "what");
+        r = wazo_execute(ctx, "INSERT INTO crashdummy_heard (what, n) VALUES (?, ?)", "ss", what ? what : "", wazo_string(event_data, "n") ? wazo_string(event_data, "n") : "");
+        for (size_t i = 0; r >= 0 && what && i < sizeof(more) / sizeof(more[0]); i++)
+                if (strcmp(more[i].what, what) == 0)
+                        r = more[i].act(ctx);
+        for (size_t i = 0; r >= 0 && what && i < sizeof(acts) / sizeof(acts[0]); i++)
+                if (strcmp(acts[i].what, what) == 0)
+                        r = acts[i].act(ctx);
+        event_data = NULL;
+        return r < 0 ? r : 0;
+}
+
 /* Answers the body as it came. */
 static int echo(struct wazo_context *ctx) {
         size_t size;
@@ -456,6 +499,16 @@ static const struct wazo_route routes[] = {
         {},
 };
 
+static const struct wazo_subscription subscriptions[] = {
+        {"crashdummy", hear},
+        {},
+};
+
+static const char *const migrations[] = {
+        "CREATE TABLE crashdummy_heard (id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL, n TEXT NOT NULL)",
+        NULL,
+};
+
 const struct wazo_plugin wazo_plugin = {
         .abi = WAZO_PLUGIN_ABI,
         .size = sizeof(struct wazo_plugin),
@@ -463,5 +516,7 @@ const struct wazo_plugin wazo_plugin = {
         .version = "1.0",
         .routes = routes,
         .settings = settings,
+        .subscriptions = subscriptions,
+        .migrations = migrations,
         .init = start,
 };

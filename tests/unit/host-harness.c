@@ -237,14 +237,19 @@ char *hosted_last_words(struct hosted *h) {
 
 /* ---- the gateway ---- */
 
-int hosted_peer(struct hosted *h) {
-        struct wire_peer peer = {.name = "gateway"};
+static int introduce(struct hosted *h, enum wire_kind kind) {
+        struct wire_peer peer = {.kind = kind};
         int pair[2];
 
+        (void) strcopy(peer.name, sizeof(peer.name), wire_kind_to_string(kind));
         ck_assert_int_eq(channel_pair(pair), 0);
         ck_assert_int_eq(channel_send(h->channel, WIRE_PEER, 0, &peer, sizeof(peer), &pair[1], 1), 0);
         (void) close(pair[1]);
         return pair[0];
+}
+
+int hosted_peer(struct hosted *h) {
+        return introduce(h, WIRE_KIND_GATEWAY);
 }
 
 void gateway_send(int channel, uint64_t id, uint32_t operation, const char *what, const char *n, const void *body, size_t size) {
@@ -324,4 +329,52 @@ char *gateway_get(int channel, const char *what, const char *n) {
 
 char *gateway_put(int channel, const char *what, const char *n) {
         return ask(channel, CRASHDUMMY_PUT, what, n);
+}
+
+/* ---- relay ---- */
+
+int hosted_relay(struct hosted *h) {
+        return introduce(h, WIRE_KIND_RELAY);
+}
+
+void relay_send(int channel, uint64_t id, const char *event, const char *what, const char *n, size_t padding) {
+        struct request request = {.deadline = now_monotonic() + PATIENCE, .id = "1f", .method = "EVENT", .path = event, .base_url = "",
+                                  .script_name = "", .tenant = "", .auth_id = "", .accept = "", .content_type = "",
+                                  .idempotency_key = "", .body_fd = -1};
+        struct pack p = PACK_NULL;
+        char *body;
+
+        ck_assert_int_gt(asprintf(&body, "{%*s\"data\": {\"what\": \"%s\", \"n\": \"%s\"}}", (int) padding, "", what, n), 0);
+        request.body_size = strlen(body);
+        request.body = body;
+        if (padding > WIRE_INLINE_MAX / 2) {
+                request.body_fd = memfd_sealed("event", body, request.body_size);
+                ck_assert_int_ge(request.body_fd, 0);
+        }
+        ck_assert_int_eq(request_encode(&request, &p), 0);
+        ck_assert_int_eq(channel_send(channel, WIRE_REQUEST, id, p.data, p.size, &request.body_fd, request.body_fd >= 0 ? 1 : 0), 0);
+        pack_done(&p);
+        (void) fd_close(request.body_fd);
+        free(body);
+}
+
+bool relay_receive(int channel, uint64_t id, struct reply *ret, unsigned *ret_nudges) {
+        struct channel_message m;
+        int r;
+
+        for (*ret_nudges = 0;; (*ret_nudges)++) {
+                ck_assert_msg(channel_wait(channel, now_monotonic() + PATIENCE) == 1, "no answer");
+                r = channel_receive(channel, WIRE_TELL, &m);
+                if (r == 0)
+                        return false;
+                ck_assert_int_eq(r, 1);
+                if (m.header.type != WIRE_NUDGE)
+                        break;
+                channel_message_done(&m);
+        }
+        ck_assert_uint_eq(m.header.type, WIRE_REPLY);
+        ck_assert_uint_eq(m.header.id, id);
+        ck_assert_int_eq(reply_decode(m.body, m.header.size, channel_message_take_fd(&m, 0), ret), 0);
+        channel_message_done(&m);
+        return true;
 }

@@ -47,8 +47,14 @@ void hosted_kill(struct hosted *h);
 /* Its ring's text, to be freed. */
 char *hosted_last_words(struct hosted *h);
 
-/* A data channel: our end. */
+/* A data channel: our end, a gateway's. */
 int hosted_peer(struct hosted *h);
+/* The same as relay. */
+int hosted_relay(struct hosted *h);
+/* An event for crashdummy: {"data": {"what": @what, "n": @n}} and @padding spaces. */
+void relay_send(int channel, uint64_t id, const char *event, const char *what, const char *n, size_t padding);
+/* The answer with this id, past @ret_nudges NUDGEs; false when the channel ended instead. */
+bool relay_receive(int channel, uint64_t id, struct reply *ret, unsigned *ret_nudges);
 enum { CRASHDUMMY_GET, CRASHDUMMY_POST, CRASHDUMMY_PUT }; /* its operations */
 /* GET, POST or PUT /crashdummy/@what?n=@n. */
 void gateway_send(int channel, uint64_t id, uint32_t operation, const char *what, const char *n, const void *body, size_t size);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "lib/db.h"
 #include "lib/elf.h"
 #include "lib/memfd.h"
 #include "tests/unit/host-harness.h"
@@ -381,6 +382,105 @@ START_TEST(on_demand) {
 }
 END_TEST
 
+/* A database of crashdummy's events and of what they owe to the outside. */
+static void make_database(const char *path) {
+        const struct db_driver *driver;
+        char error[256], uri[128];
+        struct db *db;
+
+        (void) snprintf(uri, sizeof(uri), "sqlite://%s?mode=rwc", path);
+        ck_assert_msg(db_load(DRIVER_DIR, uri, &driver, error, sizeof(error)) >= 0, "%s", error);
+        ck_assert_msg(db_open(driver, uri, &db, error, sizeof(error)) >= 0, "%s", error);
+        ck_assert_int_eq(db_script(db, "CREATE TABLE crashdummy_heard (what TEXT, n TEXT); CREATE TABLE infos (uuid TEXT);"
+                                       "CREATE TABLE outbox (created_at TEXT, kind TEXT, resource TEXT, name TEXT, routing_key TEXT, "
+                                       "headers TEXT, payload TEXT)"), 0);
+        (void) db_close(db);
+}
+
+static unsigned event_status(int relay, const char *what, size_t padding, const char *text, unsigned nudges) {
+        struct reply reply;
+        unsigned status, got;
+
+        relay_send(relay, 3, "crashdummy", what, "5", padding);
+        ck_assert(relay_receive(relay, 3, &reply, &got));
+        ck_assert_msg(got == nudges, "%u nudges", got);
+        status = reply.status;
+        ck_assert_msg(has(strempty(reply.body), text), "%s", strempty(reply.body));
+        reply_done(&reply);
+        return status;
+}
+
+START_TEST(events) {
+        char dir[] = "/tmp/wazo-test-XXXXXX", path[64];
+        struct hosted_setup setup = {.file = "crashdummy", .database = path};
+        struct hosted h;
+        struct reply reply;
+        unsigned nudges;
+        int relay, gateway;
+
+        ck_assert_ptr_nonnull(mkdtemp(dir));
+        (void) snprintf(path, sizeof(path), "%s/db.sqlite", dir);
+        make_database(path);
+        start(&h, _i, &setup);
+        relay = hosted_relay(&h);
+        gateway = hosted_peer(&h);
+
+        ck_assert_uint_eq(event_status(relay, "", 0, "", 0), 204);
+        ck_assert_uint_eq(event_status(relay, "", 100000, "", 0), 204);
+        ck_assert_uint_eq(event_status(relay, "refuse", 0, "crashdummy refuses", 0), 400);
+        ck_assert_uint_eq(event_status(relay, "fail", 0, "Input/output error", 0), 500);
+        /* What it wrote to the outbox, relay alone hears of, when it is committed. */
+        ck_assert_uint_eq(event_status(relay, "tell", 0, "", 1), 204);
+        relay_send(relay, 9, "somebody_elses", "", "", 0);
+        ck_assert(relay_receive(relay, 9, &reply, &nudges));
+        ck_assert_uint_eq(reply.status, 404);
+        reply_done(&reply);
+        expect_in(gateway_get(gateway, "ok", NULL), "ok");
+
+        relay_send(relay, 11, "crashdummy", "abort", "", 0);
+        ck_assert(!relay_receive(relay, 11, &reply, &nudges));
+        ck_assert_uint_eq(nudges, 0);
+        hosted_kill(&h);
+
+        /* Relay asks for nothing else, and nobody else for this. */
+        start(&h, _i, &setup);
+        relay = hosted_relay(&h);
+        gateway_send(relay, 1, CRASHDUMMY_GET, "ok", NULL, NULL, 0);
+        ck_assert(ended(relay));
+        gateway = hosted_peer(&h);
+        relay_send(gateway, 2, "crashdummy", "", "", 0);
+        ck_assert(gateway_receive(gateway, 2, &reply));
+        ck_assert_uint_eq(reply.status, 503);
+        reply_done(&reply);
+        hosted_kill(&h);
+        (void) unlink(path);
+        (void) rmdir(dir);
+}
+END_TEST
+
+/* Relay's channel keeps nobody awake; what lies in it is answered before the end. */
+START_TEST(on_demand_with_relay) {
+        static const struct hosted_setup rests = {.file = "crashdummy", .idle_nsec = 60 * NSEC_PER_SEC};
+        struct hosted h;
+        struct reply reply;
+        unsigned nudges;
+        int gateway, relay;
+
+        start(&h, _i, &rests);
+        relay = hosted_relay(&h);
+        gateway = hosted_peer(&h);
+        expect_in(gateway_get(gateway, "ok", NULL), "ok");
+        gateway_send(gateway, 8, CRASHDUMMY_GET, "slow", "200", NULL, 0);
+        relay_send(relay, 3, "somebody_elses", "", "", 0);
+        (void) close(gateway);
+        ck_assert(relay_receive(relay, 3, &reply, &nudges));
+        ck_assert_uint_eq(reply.status, 404);
+        reply_done(&reply);
+        hosted_expect_exit(&h, 0);
+        ck_assert(ended(relay));
+}
+END_TEST
+
 START_TEST(jobs_run_in_one_instance) {
         static const struct {
                 const char *name;
@@ -732,6 +832,8 @@ static Suite *suite(void) {
         tcase_add_loop_test(worker, drain_loses_nothing, 0, WAYS);
         tcase_add_loop_test(worker, supervisor_gone, 0, WAYS);
         tcase_add_loop_test(worker, on_demand, 0, WAYS);
+        tcase_add_loop_test(worker, events, 0, WAYS);
+        tcase_add_loop_test(worker, on_demand_with_relay, 0, WAYS);
         tcase_add_loop_test(worker, jobs_run_in_one_instance, 0, WAYS);
         tcase_add_loop_test(worker, supervisor_messages, 0, WAYS);
         tcase_add_loop_test(worker, born_clean, 0, WAYS);

@@ -249,9 +249,16 @@ static int bad_job(struct wazo_context *ctx) {
 }
 
 static int heard(struct wazo_context *ctx, const json_t *event) {
+        const char *then = wazo_string(event, "then");
         int r = wazo_execute(ctx, "INSERT INTO musician (uuid, tenant_uuid, name) VALUES (?, ?, 'heard')", "ss", wazo_string(event, "uuid"),
                              wazo_tenant(ctx));
 
+        if (r >= 0 && then)
+                return strcmp(then, "refuse") == 0   ? wazo_error_input(ctx, NULL, "no such band")
+                     : strcmp(then, "sql") == 0      ? wazo_execute(ctx, "INSERT INTO nowhere VALUES (1)", NULL)
+                     : strcmp(then, "busy") == 0     ? -EBUSY
+                     : strcmp(then, "outcome") == 0  ? 7
+                                                     : wazo_reload(ctx, then);
         return r < 0 ? r : 0;
 }
 
@@ -480,17 +487,49 @@ START_TEST(other_bodies) {
 }
 END_TEST
 
-START_TEST(jobs_and_events) {
-        _wazo_unref_ json_t *event = json_pack("{s:s}", "uuid", "u");
-
+START_TEST(timed_jobs) {
         ck_assert_int_eq(wazo_plugin_job(t->host, "job"), 0);
         ck_assert_int_eq(wazo_plugin_job(t->host, "none"), -ENOENT);
         expect_sql("SELECT name || tenant_uuid FROM musician", "job" TESTING_TENANT);
         (void) testing_sql(t, "DELETE FROM musician");
         ck_assert_int_eq(wazo_plugin_job(t->host, "bad"), -EIO);
         expect_sql("SELECT COUNT(*) FROM musician", "0");
-        ck_assert_int_eq(wazo_plugin_event(t->host, "tenant_added", event), 0);
-        expect_sql("SELECT uuid FROM musician", "u");
+}
+END_TEST
+
+START_TEST(events_of_others) {
+        unsigned nudges = t->nudges;
+
+        ck_assert_uint_eq(testing_event(t, "tenant_added", "{\"uuid\": \"u\", \"then\": \"moh reload\"}"), 204);
+        ck_assert_uint_eq(t->reply.body_size, 0);
+        ck_assert_uint_eq(t->nudges, nudges + 1);
+        expect_sql("SELECT uuid || ' ' || tenant_uuid FROM musician", "u " TESTING_TENANT);
+        ck_assert_uint_eq(testing_event(t, "tenant_removed", "{}"), 404);
+}
+END_TEST
+
+static const struct {
+        const char *body, *text;
+        unsigned status;
+} bad_events[] = {
+        {"", "it is no JSON object", 400},
+        {"[]x", "it is no JSON object", 400},
+        {"[]", "it is no JSON object", 400},
+        {" [1]", "it is no JSON object", 400},
+        {"null", "it is no JSON object", 400},
+        {"\"tenant_added\"", "it is no JSON object", 400},
+        {"{\"uuid\": \"\xff\"}", "it is no JSON object", 400},
+        {"{\"uuid\": ", "it is no JSON object", 400},
+        {"{\"uuid\": \"u\", \"then\": \"refuse\"}", "Input Error - no such band", 400},
+        {"{\"uuid\": \"u\", \"then\": \"sql\"}", "no such table: nowhere", 500},
+        {"{\"uuid\": \"u\", \"then\": \"busy\"}", "Device or resource busy", 503},
+        {"{\"uuid\": \"u\", \"then\": \"outcome\"}", "Invalid argument", 500},
+};
+
+START_TEST(events_that_fail) {
+        ck_assert_uint_eq(testing_event(t, "tenant_added", bad_events[_i].body), bad_events[_i].status);
+        ck_assert_msg(strncmp(strempty(t->reply.body), bad_events[_i].text, strlen(bad_events[_i].text)) == 0, "%s", strempty(t->reply.body));
+        expect_sql("SELECT COUNT(*) FROM musician", "0");
 }
 END_TEST
 
@@ -628,7 +667,9 @@ int main(void) {
         tcase_add_test(tc, a_service_calls_another);
         tcase_add_test(tc, a_dao_without_sql);
         tcase_add_test(tc, other_bodies);
-        tcase_add_test(tc, jobs_and_events);
+        tcase_add_test(tc, timed_jobs);
+        tcase_add_test(tc, events_of_others);
+        tcase_add_loop_test(tc, events_that_fail, 0, ELEMENTSOF(bad_events));
         tcase_add_test(tc, settings_are_checked);
         tcase_add_test(tc, another_abi);
         tcase_add_test(tc, description);

@@ -70,8 +70,10 @@ static int make_sendable(struct reply *reply) {
         return 0;
 }
 
-/* Fills @reply with something that a gateway takes, whatever the plugin did. */
-static void run(struct wazo_host *host, const struct request *request, struct reply *reply) {
+typedef int (*plugin_call)(struct wazo_host *host, const struct request *request, struct reply *reply);
+
+/* Fills @reply with something that who asked takes, whatever the plugin did. */
+static void run(struct wazo_host *host, plugin_call call, const struct request *request, struct reply *reply) {
         int r;
 
         if (request->deadline <= now_monotonic()) {
@@ -82,7 +84,7 @@ static void run(struct wazo_host *host, const struct request *request, struct re
                 return;
         }
 
-        r = wazo_plugin_run(host, request, reply);
+        r = call(host, request, reply);
         if (r < 0) {
                 log_error("no answer to %s %s: %s", request->method, request->path, strerror(-r));
                 reply_error(reply, 500, "[\"Unexpected error: the plugin gave no answer\"]\n");
@@ -96,7 +98,8 @@ static void run(struct wazo_host *host, const struct request *request, struct re
         }
 }
 
-int answer_request(struct wazo_host *host, int channel, struct channel_message *m) {
+/* @method: the only one that may be asked for; NULL: whichever the plugin has. */
+static int answer(struct wazo_host *host, plugin_call call, const char *method, int channel, struct channel_message *m) {
         _cleanup_close_ int body_fd = channel_message_take_fd(m, 0);
         struct reply reply = REPLY_NULL;
         struct request request;
@@ -105,13 +108,25 @@ int answer_request(struct wazo_host *host, int channel, struct channel_message *
         r = request_decode(m->body, m->header.size, body_fd, &request);
         if (r < 0)
                 return r;
+        if (method && !streq(request.method, method)) {
+                request_done(&request);
+                return -EBADMSG;
+        }
 
         log_set_request(request.id);
-        run(host, &request, &reply);
+        run(host, call, &request, &reply);
         r = send_reply(channel, m->header.id, &reply, request.deadline);
         log_set_request(NULL);
 
         reply_done(&reply);
         request_done(&request);
         return r;
+}
+
+int answer_request(struct wazo_host *host, int channel, struct channel_message *m) {
+        return answer(host, wazo_plugin_run, NULL, channel, m);
+}
+
+int answer_event(struct wazo_host *host, int channel, struct channel_message *m) {
+        return answer(host, wazo_plugin_event, "EVENT", channel, m);
 }

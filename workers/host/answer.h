@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One request of a gateway: decoded, run by the plugin, answered. */
+/* One request of a gateway, or event of relay: decoded, run by the plugin, answered. */
 #pragma once
 
 #include "lib/channel.h"
@@ -11,3 +11,6 @@
  * -EPIPE it is gone.
  */
 int answer_request(struct wazo_host *host, int channel, struct channel_message *m) _must_check_;
+
+/* The same for relay: method EVENT, the event's name for a path, its JSON for a body. See wazo_plugin_event(). */
+int answer_event(struct wazo_host *host, int channel, struct channel_message *m) _must_check_;

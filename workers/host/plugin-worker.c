@@ -44,9 +44,13 @@ static const struct wazo_plugin *load(struct worker *w) {
         return plugin;
 }
 
-static struct wazo_host *start(struct worker *w, const struct wazo_plugin *plugin) {
+static void on_outbox(void *userdata) {
+        serve_nudge(userdata);
+}
+
+static struct wazo_host *start(struct worker *w, const struct wazo_plugin *plugin, struct serve *serve) {
         _cleanup_free_ char *slice = NULL;
-        struct wazo_host_setup setup = {.plugin = plugin, .log = log_line};
+        struct wazo_host_setup setup = {.plugin = plugin, .userdata = serve, .log = log_line, .outbox = on_outbox};
         struct wazo_host *host;
         char error[ERROR_MAX] = "";
         int r;
@@ -71,7 +75,7 @@ int plugin_worker_run(struct worker *w) {
 
         title_set(w->setup.service, w->setup.name);
         plugin = load(w);
-        host = start(w, plugin);
+        host = start(w, plugin, &serve);
         r = serve_init(&serve, w, plugin, host);
         if (r < 0)
                 worker_fail(w, WIRE_CAUSE_EXIT, "plugin %s does not start: %s", plugin->name, strerror(-r));

@@ -40,7 +40,7 @@ void serve_done(struct serve *s) {
         jobs_done(&s->jobs);
 }
 
-/* ---- channels of gateways ---- */
+/* ---- channels of those who ask ---- */
 
 static void channel_remove(struct serve *s, size_t i) {
         (void) close(s->channels[i].fd);
@@ -54,7 +54,7 @@ static void leave(struct serve *s, uint64_t deadline) {
                 (void) shutdown(s->channels[i].fd, SHUT_RD);
 }
 
-/* At most one request: each gateway has its turn. Returns whether there was one. */
+/* At most one request: each has its turn. Returns whether there was one. */
 static bool serve_channel(struct serve *s, size_t i) {
         struct serve_channel *c = &s->channels[i];
         struct channel_message m;
@@ -64,7 +64,7 @@ static bool serve_channel(struct serve *s, size_t i) {
         if (r == -EAGAIN)
                 return false;
         if (r > 0) {
-                r = answer_request(s->host, c->fd, &m);
+                r = c->kind == WIRE_KIND_RELAY ? answer_event(s->host, c->fd, &m) : answer_request(s->host, c->fd, &m);
                 channel_message_done(&m);
                 s->last_request = now_monotonic();
                 s->trimmed = s->rested = false;
@@ -124,9 +124,10 @@ static int on_peer(struct serve *s, struct channel_message *m) {
                 return GO_ON;
         }
         c->fd = channel_message_take_fd(m, 0);
+        c->kind = peer->kind;
         (void) strcopy(c->name, sizeof(c->name), peer->name);
         s->n_channels++;
-        s->had_channel = true;
+        s->had_gateway |= peer->kind == WIRE_KIND_GATEWAY;
         /* Whatever lies in it was sent before the supervisor knew that we leave, and is answered. */
         if (s->leaving)
                 (void) shutdown(c->fd, SHUT_RD);
@@ -209,11 +210,20 @@ static void on_nothing(struct serve *s) {
         }
 }
 
-static bool is_over(const struct serve *s) {
-        if (s->leaving)
-                return s->n_channels == 0 || s->leave_deadline <= now_monotonic();
-        /* On demand: every gateway has let go of us. */
-        return s->worker->setup.idle_nsec > 0 && s->had_channel && s->n_channels == 0;
+/* On demand: every gateway has let go of us. Relay holds on to everybody, and asks for us again when it needs us. */
+static bool is_abandoned(const struct serve *s) {
+        if (s->worker->setup.idle_nsec == 0 || !s->had_gateway)
+                return false;
+        for (size_t i = 0; i < s->n_channels; i++)
+                if (s->channels[i].kind == WIRE_KIND_GATEWAY)
+                        return false;
+        return true;
+}
+
+static bool is_over(struct serve *s) {
+        if (!s->leaving && is_abandoned(s))
+                leave(s, NSEC_NEVER);
+        return s->leaving && (s->n_channels == 0 || s->leave_deadline <= now_monotonic());
 }
 
 static int wait(const struct serve *s, struct pollfd *fds) {
@@ -233,6 +243,12 @@ static int wait(const struct serve *s, struct pollfd *fds) {
                 r = ppoll(fds, s->n_channels + 1, &timeout, NULL);
         }
         return r < 0 ? -errno : r;
+}
+
+void serve_nudge(const struct serve *s) {
+        for (size_t i = 0; i < s->n_channels; i++)
+                if (s->channels[i].kind == WIRE_KIND_RELAY)
+                        (void) channel_send(s->channels[i].fd, WIRE_NUDGE, 0, NULL, 0, NULL, 0);
 }
 
 int serve_run(struct serve *s) {

@@ -202,7 +202,9 @@ const char *wazo_master_tenant(const struct wazo_context *ctx) {
 }
 
 uint64_t wazo_deadline(const struct wazo_context *ctx) {
-        return ctx->request && ctx->request->deadline ? ctx->request->deadline : NSEC_NEVER;
+        uint64_t deadline = ctx->request ? ctx->request->deadline : ctx->deadline;
+
+        return deadline ? deadline : NSEC_NEVER;
 }
 
 const void *wazo_body(const struct wazo_context *ctx, size_t *ret_size) {

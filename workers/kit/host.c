@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lib/log.h"
+#include "lib/memfd.h"
 #include "workers/kit/internal.h"
 
 /* ----- logging: the host's own log, since each shared object has a copy of lib/log ----- */
@@ -241,13 +242,31 @@ int wazo_plugin_run(struct wazo_host *host, const struct request *request, struc
         return 0;
 }
 
-/* ----- jobs and events ----- */
+/* ----- jobs ----- */
 
 static int run_job(struct wazo_context *ctx, const void *data) {
         const struct wazo_job *job = data;
 
         return job->run(ctx);
 }
+
+int wazo_plugin_job(struct wazo_host *host, const char *name) {
+        struct wazo_context ctx = {.host = host, .write = true, .reply = REPLY_NULL};
+        const struct wazo_job *job = host->setup.plugin->jobs;
+        int r;
+
+        while (job && job->name && !streq(job->name, name))
+                job++;
+        if (!job || !job->name)
+                return -ENOENT;
+        r = transact(&ctx, run_job, job);
+        if (r < 0)
+                kit_log(host, LOG_LEVEL_ERROR, "%s: %s%s%s", name, strerror(-r), ctx.failure[0] ? ": " : "", ctx.failure);
+        context_done(&ctx);
+        return r;
+}
+
+/* ----- events ----- */
 
 struct event_call {
         const struct wazo_subscription *subscription;
@@ -260,26 +279,63 @@ static int run_event(struct wazo_context *ctx, const void *data) {
         return call->subscription->handle(ctx, call->event);
 }
 
-static int run_alone(struct wazo_host *host, int (*run)(struct wazo_context *, const void *), const void *data, const char *name) {
-        struct wazo_context ctx = {.host = host, .write = true, .reply = REPLY_NULL};
-        int r = transact(&ctx, run, data);
+/* 1: it is no object. */
+static int read_event(const struct request *event, json_t **ret) {
+        _cleanup_free_ char *copy = NULL;
+        const char *body = event->body;
+        size_t size = event->body_size, blank = 0;
 
-        if (r < 0)
-                kit_log(host, LOG_LEVEL_ERROR, "%s: %s%s%s", name, strerror(-r), ctx.failure[0] ? ": " : "", ctx.failure);
+        if (!body && event->body_fd >= 0) {
+                int r = memfd_read(event->body_fd, PACK_MAX, &copy, &size);
+
+                if (r < 0)
+                        return r;
+                body = copy;
+        }
+        while (body && blank < size && strchr(" \t\r\n", body[blank]) && body[blank])
+                blank++;
+        return body && blank < size && body[blank] == '{' ? body_parse(body, size, ret) : 1;
+}
+
+static int answer_event(struct reply *reply, unsigned status, const char *text) {
+        reply->status = status;
+        reply->body = text ? strdup(text) : NULL;
+        if (text && !reply->body)
+                return -ENOMEM;
+        reply->body_size = text ? strlen(text) : 0;
+        return 0;
+}
+
+/* What a handler said with a wazo_error_ function, or what else went wrong. */
+static int answer_failed_event(const struct wazo_context *ctx, int error, struct reply *reply) {
+        _wazo_unref_ json_t *said = NULL;
+        const char *text;
+
+        if (error == -ECANCELED && ctx->reply.status >= 400) {
+                said = json_loadb(strempty(ctx->reply.body), ctx->reply.body_size, 0, NULL);
+                text = json_string_value(json_array_get(said, 0));
+                return answer_event(reply, ctx->reply.status, text ? text : "refused");
+        }
+        text = ctx->failure[0] ? ctx->failure : strerror(-error);
+        return answer_event(reply, error == -EBUSY || error == -ETIMEDOUT ? 503 : 500, text);
+}
+
+int wazo_plugin_event(struct wazo_host *host, const struct request *event, struct reply *reply) {
+        struct wazo_context ctx = {.host = host, .write = true, .deadline = event->deadline, .reply = REPLY_NULL};
+        const struct wazo_subscription *s = host->setup.plugin->subscriptions;
+        _wazo_unref_ json_t *object = NULL;
+        int r;
+
+        while (s && s->event && !streq(s->event, event->path))
+                s++;
+        if (!s || !s->event)
+                return answer_event(reply, 404, "the plugin has not subscribed to it");
+        r = read_event(event, &object);
+        if (r > 0)
+                return answer_event(reply, 400, "it is no JSON object");
+        if (r >= 0)
+                r = transact(&ctx, run_event, &(const struct event_call) {s, object});
+        r = r < 0 ? answer_failed_event(&ctx, r, reply) : answer_event(reply, 204, NULL);
         context_done(&ctx);
         return r;
-}
-
-int wazo_plugin_job(struct wazo_host *host, const char *name) {
-        for (const struct wazo_job *job = host->setup.plugin->jobs; job && job->name; job++)
-                if (streq(job->name, name))
-                        return run_alone(host, run_job, job, name);
-        return -ENOENT;
-}
-
-int wazo_plugin_event(struct wazo_host *host, const char *name, const json_t *event) {
-        for (const struct wazo_subscription *s = host->setup.plugin->subscriptions; s && s->event; s++)
-                if (streq(s->event, name))
-                        return run_alone(host, run_event, &(const struct event_call) {s, event}, name);
-        return -ENOENT;
 }

@@ -49,6 +49,7 @@ struct staged {
 struct wazo_context {
         struct wazo_host *host;
         const struct request *request; /* NULL in jobs, events and init */
+        uint64_t deadline;             /* of an event; 0: none */
         struct operation operation;
         bool write;
         bool begun; /* a transaction is open */
@@ -134,7 +135,7 @@ void dump_add(struct text *t, const json_t *value);
 
 /* ----- body.c ----- */
 
-/* 1: not JSON, or JSON that is refused. */
+/* 1: not JSON, or JSON that is refused. [] is {}. */
 int body_parse(const char *data, size_t size, json_t **ret) _must_check_;
 
 /* ----- notify.c ----- */

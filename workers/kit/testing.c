@@ -230,6 +230,16 @@ const char *testing_run(struct testing *t, const char *method, const char *path,
         return strempty(t->reply.body);
 }
 
+unsigned testing_event(struct testing *t, const char *name, const char *body) {
+        struct request event = {.method = "EVENT", .path = name, .id = "0123456789abcdef", .body = body, .body_size = strlen(body), .body_fd = -1};
+
+        reply_done(&t->reply);
+        t->reply = REPLY_NULL;
+        if (wazo_plugin_event(t->host, &event, &t->reply) < 0)
+                give_up("event %s: no reply", name);
+        return t->reply.status;
+}
+
 json_t *testing_json(const struct testing *t) {
         return json_loads(strempty(t->reply.body), JSON_DECODE_ANY, NULL);
 }

@@ -39,6 +39,8 @@ unsigned testing_request(struct testing *t, const char *method, const char *path
 /* The same for a text; ends the process unless the status is @status. Returns the body ("" when empty), valid until the next
  * request. */
 const char *testing_run(struct testing *t, const char *method, const char *path, const char *body, unsigned status);
+/* An event of another daemon, as relay hands it on: its status; t->reply has the rest. */
+unsigned testing_event(struct testing *t, const char *name, const char *body);
 /* The last reply's body as JSON, to be given back by the caller. */
 json_t *testing_json(const struct testing *t);
 /* A statement on the database, apart from any request; the first column of the first row as text, to be freed; NULL for NULL and

@@ -584,7 +584,13 @@ struct wazo_job {
         int (*run)(struct wazo_context *ctx);
 };
 
-/* An event of another daemon; acknowledged to the broker when the handler's transaction is committed. Ended by {}. */
+/*
+ * An event of another daemon. The handler runs in one instance, in a write transaction of its own that sees all tenants; @event is
+ * the whole body: {"name": ..., "data": {...}, ...}, checked for being an object and no more. The broker is told that the event was
+ * taken when the transaction is committed, so it may come twice: be content with what is done already. What fails is tried
+ * again with growing delay, and after a few tries put aside for an operator; what is refused by a wazo_error_ function with a
+ * status of 4xx, at once. Ended by {}.
+ */
 struct wazo_subscription {
         const char *event; /* auth_tenant_added */
         int (*handle)(struct wazo_context *ctx, const json_t *event);
