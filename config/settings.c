@@ -76,6 +76,64 @@ static const struct keyword deadlines_keys[] = {
         {0},
 };
 
+static const struct keyword bus_ssl_keys[] = {
+        {.name = "enabled", .type = KEYWORD_BOOLEAN, .preset = "false", AT(settings_bus_ssl, enabled), .doc = "TLS; then `port` is 5671, usually"},
+        {.name = "verify", .type = KEYWORD_BOOLEAN, .preset = "true", AT(settings_bus_ssl, verify),
+         .doc = "the server's certificate must be signed by `ca` and be for `host`"},
+        {.name = "ca", .type = KEYWORD_PATH, AT(settings_bus_ssl, ca), .doc = "file, or directory of hashed files; without it the system's"},
+        {.name = "certificate", .type = KEYWORD_PATH, AT(settings_bus_ssl, certificate), .doc = "the client's, with `key`, or not at all"},
+        {.name = "key", .type = KEYWORD_PATH, .flags = KEYWORD_SECRET, AT(settings_bus_ssl, key), .doc = "its key"},
+        {0},
+};
+
+static const struct keyword outbox_keys[] = {
+        {.name = "keep", .type = KEYWORD_INTEGER, .min = 0, .max = 10000000, .preset = "1000", AT(settings_outbox, keep),
+         .doc = "so many of the last events are kept for `wazo-suite events`, with RabbitMQ and without"},
+        {.name = "age", .type = KEYWORD_DURATION, .min = 0, .max = INT64_C(366) * 86400000, .preset = "7d", AT(settings_outbox, age),
+         .doc = "and none that is older"},
+        {.name = "tries", .type = KEYWORD_INTEGER, .min = 1, .max = 100, .preset = "5", AT(settings_outbox, tries),
+         .doc = "an event, or a request to sysconfd, that was refused so often is parked"},
+        {0},
+};
+
+static const struct keyword bus_keys[] = {
+        {.name = "enabled", .type = KEYWORD_ANY, AT(settings_bus, enabled),
+         .doc = "whether there is RabbitMQ; without it: true when anything is said under `bus`, else false"},
+        {.name = "host", .type = KEYWORD_STRING, .min = 1, .max = 253, .preset = "localhost", AT(settings_bus, host), .doc = "name or address of RabbitMQ"},
+        {.name = "port", .type = KEYWORD_INTEGER, .min = 1, .max = 65535, .preset = "5672", AT(settings_bus, port), .doc = "its TCP port"},
+        {.name = "username", .type = KEYWORD_STRING, .max = 255, .preset = "guest", AT(settings_bus, username), .doc = "who we are there"},
+        {.name = "password", .type = KEYWORD_STRING, .max = 1024, .flags = KEYWORD_SECRET, .preset = "guest", AT(settings_bus, password),
+         .doc = "its password; without it `guest`"},
+        {.name = "vhost", .type = KEYWORD_STRING, .min = 1, .max = 255, .preset = "/", AT(settings_bus, vhost), .doc = "virtual host"},
+        {.name = "exchange_name", .type = KEYWORD_STRING, .min = 1, .max = 255, .preset = "wazo-headers", AT(settings_bus, exchange_name),
+         .doc = "where events are published"},
+        {.name = "exchange_type", .type = KEYWORD_STRING, .min = 1, .max = 64, .preset = "headers", AT(settings_bus, exchange_type),
+         .doc = "with which it is declared, durable"},
+        {.name = "ssl", .type = KEYWORD_SECTION, .section = bus_ssl_keys, AT(settings_bus, ssl), .doc = "see below"},
+        {.name = "heartbeat", .type = KEYWORD_DURATION, .min = 0, .max = 3600000, .preset = "60s", AT(settings_bus, heartbeat),
+         .doc = "a connection without a sign of life for twice this long is given up; 0: never; the server may say less"},
+        {.name = "connect", .type = KEYWORD_DURATION, .min = 100, .max = 600000, .preset = "10s", AT(settings_bus, connect),
+         .doc = "how long connecting and logging in may take"},
+        {.name = "confirm", .type = KEYWORD_DURATION, .min = 100, .max = 3600000, .preset = "30s", AT(settings_bus, confirm),
+         .doc = "how long a message may be without a confirm; then it is sent again, on another connection"},
+        {.name = "window", .type = KEYWORD_INTEGER, .min = 1, .max = 4096, .preset = "256", AT(settings_bus, window),
+         .doc = "messages that may be without a confirm at once"},
+        FOREIGN("exchange_durable", "it always is"), FOREIGN("startup_connection_delay", "of the Python daemon"),
+        {0},
+};
+
+static const struct keyword sysconfd_keys[] = {
+        {.name = "enabled", .type = KEYWORD_ANY, AT(settings_sysconfd, enabled),
+         .doc = "whether there is wazo-sysconfd; without it: true when anything is said under `sysconfd`, else false. "
+                "Where there is none, nothing is asked of it"},
+        {.name = "host", .type = KEYWORD_STRING, .min = 1, .max = 253, .preset = "localhost", AT(settings_sysconfd, host), .doc = "its name or address"},
+        {.name = "port", .type = KEYWORD_INTEGER, .min = 1, .max = 65535, .preset = "8668", AT(settings_sysconfd, port), .doc = "its TCP port"},
+        {.name = "timeout", .type = KEYWORD_DURATION, .min = 100, .max = 3600000, .preset = "30s", AT(settings_sysconfd, timeout),
+         .doc = "for one request"},
+        FOREIGN("prefix", "it has none"), FOREIGN("https", "it speaks plain HTTP"), FOREIGN("verify_certificate", "it speaks plain HTTP"),
+        {0},
+};
+
 static const struct keyword settings_keys[] = {
         {.name = "debug", .type = KEYWORD_BOOLEAN, .preset = "false", AT(settings, debug), .doc = "log level debug, whatever else is said"},
         {.name = "log_level", .type = KEYWORD_WORD, .words = log_levels, .preset = "info", AT(settings, log_level),
@@ -93,12 +151,16 @@ static const struct keyword settings_keys[] = {
         {.name = "auth", .type = KEYWORD_SECTION, .section = auth_keys, AT(settings, auth), .doc = "see below"},
         {.name = "limits", .type = KEYWORD_SECTION, .section = limits_keys, AT(settings, limits), .doc = "see below"},
         {.name = "deadlines", .type = KEYWORD_SECTION, .section = deadlines_keys, AT(settings, deadlines), .doc = "see below"},
+        {.name = "bus", .type = KEYWORD_SECTION, .section = bus_keys, AT(settings, bus), .doc = "RabbitMQ, see below"},
+        {.name = "outbox", .type = KEYWORD_SECTION, .section = outbox_keys, AT(settings, outbox),
+         .doc = "what is owed to RabbitMQ and wazo-sysconfd, see below"},
+        {.name = "sysconfd", .type = KEYWORD_SECTION, .section = sysconfd_keys, AT(settings, sysconfd), .doc = "wazo-sysconfd, see below"},
         {.name = "plugins", .type = KEYWORD_MAP, AT(settings, plugins), .doc = "name of a plugin: its own section, as its documentation says"},
         {.name = "workers", .type = KEYWORD_MAP, AT(settings, workers), .doc = "name of a plugin, or `plugins` for all of them, or of a worker: see below"},
         FOREIGN("config_file", "which file is read is said by `-c`"),
         FOREIGN("uuid", "the environment variable XIVO_UUID says it"),
-        FOREIGN("bus", "RabbitMQ"), FOREIGN("consul", "consul"), FOREIGN("service_discovery", "consul"), FOREIGN("provd", "wazo-provd"),
-        FOREIGN("sysconfd", "wazo-sysconfd"), FOREIGN("ari", "asterisk"), FOREIGN("amid", "wazo-amid"), FOREIGN("dird", "wazo-dird"),
+        FOREIGN("consul", "consul"), FOREIGN("service_discovery", "consul"), FOREIGN("provd", "wazo-provd"),
+        FOREIGN("ari", "asterisk"), FOREIGN("amid", "wazo-amid"), FOREIGN("dird", "wazo-dird"),
         FOREIGN("wizard", "the wizard's steps"), FOREIGN("pjsip_config_doc_filename", "documentation of PJSIP's options"),
         FOREIGN("min_threads", "see `rest_api`"), FOREIGN("max_threads", "see `rest_api`"), FOREIGN("foreground", "it always is"),
         FOREIGN("pid_file", "there is none"), FOREIGN("profile", "see `rest_api`"), FOREIGN("beta", "features of the Python daemon"),
@@ -193,6 +255,33 @@ static int merge_extra(struct yaml_node *into, const char *directory, struct fin
         return r;
 }
 
+/* A key of the type ANY that is a boolean or nothing. */
+static void check_switch(const struct keyword_reader *reader, const char *prefix, const char *name, const struct yaml_node **node) {
+        const struct keyword boolean = {.name = name, .type = KEYWORD_BOOLEAN};
+        json_t *ignored;
+
+        if (!*node)
+                return;
+        if (keyword_read_json(reader, &boolean, prefix, *node, &ignored) < 0)
+                *node = NULL;
+        else
+                json_decref(ignored);
+}
+
+static void check_bus(struct settings *s, struct findings *findings) {
+        const struct keyword_reader reader = reader_for(findings);
+        const struct settings_bus_ssl *ssl = &s->bus.ssl;
+
+        check_switch(&reader, "bus", "enabled", &s->bus.enabled);
+        check_switch(&reader, "sysconfd", "enabled", &s->sysconfd.enabled);
+        if (!ssl->certificate != !ssl->key) {
+                const struct yaml_node *node = yaml_at(s->root, ssl->certificate ? "bus.ssl.certificate" : "bus.ssl.key");
+
+                findings_error(findings, node ? &node->place : NULL,
+                               "bus.ssl.certificate and bus.ssl.key belong together: one of them is missing");
+        }
+}
+
 /* What no single key's type can say. */
 static void check_together(struct settings *s, struct findings *findings) {
         const struct yaml_node *node;
@@ -222,6 +311,7 @@ static void check_together(struct settings *s, struct findings *findings) {
         }
         if (streq(s->rest_api.listen, "localhost"))
                 s->rest_api.listen = "127.0.0.1";
+        check_bus(s, findings);
 }
 
 int settings_read(const char *main_file, bool explicit, const char *extra_dir, struct findings *findings,
@@ -273,6 +363,12 @@ bool settings_switch(const struct yaml_node *node, bool otherwise) {
                streq(node->text, "ON");
 }
 
+bool settings_in_use(const struct settings *s, const char *section, const struct yaml_node *enabled) {
+        const struct yaml_node *map = yaml_at(s->root, section);
+
+        return settings_switch(enabled, map && map->kind == YAML_KIND_MAP && map->n > 0);
+}
+
 void settings_worker(const struct settings *s, const char *name, struct findings *findings,
                      struct settings_worker *ret) {
         const struct keyword_reader reader = reader_for(findings);
@@ -289,15 +385,7 @@ void settings_worker(const struct settings *s, const char *name, struct findings
                 return;
         }
         keyword_read(&reader, worker_keys, prefix, entry->value, ret);
-        if (ret->on_demand) {
-                const struct keyword on_demand = {.name = "on_demand", .type = KEYWORD_BOOLEAN};
-                json_t *ignored;
-
-                if (keyword_read_json(&reader, &on_demand, prefix, ret->on_demand, &ignored) < 0)
-                        ret->on_demand = NULL;
-                else
-                        json_decref(ignored);
-        }
+        check_switch(&reader, prefix, "on_demand", &ret->on_demand);
         if (ret->memory.high > 0 && ret->memory.max > 0 && ret->memory.high > ret->memory.max)
                 findings_error(findings, &entry->place, "%s.memory.high must not be above %s.memory.max", prefix,
                                prefix);

@@ -35,6 +35,27 @@ struct settings_deadlines {
         int64_t queue, attempt, total;
 };
 
+struct settings_bus {
+        const struct yaml_node *enabled; /* NULL: not said */
+        const char *host, *username, *password, *vhost, *exchange_name, *exchange_type;
+        int64_t port;
+        struct settings_bus_ssl {
+                bool enabled, verify;
+                const char *ca, *certificate, *key;
+        } ssl;
+        int64_t heartbeat, connect, confirm, window;
+};
+
+struct settings_outbox {
+        int64_t keep, age, tries;
+};
+
+struct settings_sysconfd {
+        const struct yaml_node *enabled; /* NULL: not said */
+        const char *host;
+        int64_t port, timeout;
+};
+
 struct settings {
         bool debug;
         int64_t log_level;
@@ -43,6 +64,9 @@ struct settings {
         struct settings_auth auth;
         struct settings_limits limits;
         struct settings_deadlines deadlines;
+        struct settings_bus bus;
+        struct settings_outbox outbox;
+        struct settings_sysconfd sysconfd;
         const struct yaml_node *enabled_plugins, *plugins, *workers; /* maps, or NULL */
         const char *extra_config_files;
         struct yaml_node *root; /* the merged files, which all of the above points into */
@@ -74,6 +98,9 @@ void settings_worker(const struct settings *s, const char *name, struct findings
 
 /* The boolean of a checked SWITCHES or ANY node. */
 bool settings_switch(const struct yaml_node *node, bool otherwise);
+
+/* Whether a section "bus" or "sysconfd" is in use: as its "enabled" says, else when the files say anything in it. */
+bool settings_in_use(const struct settings *s, const char *section, const struct yaml_node *enabled);
 
 /* All keys, with their defaults, as docs/configuration.md has them. */
 void settings_document(FILE *to);

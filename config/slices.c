@@ -134,6 +134,82 @@ int slice_migrate(const struct slice_facts *facts, char **ret) {
                     ret);
 }
 
+/* Who wants to hear of what: {"plugin": ["event", ...]}, of those that do. */
+static json_t *subscriptions(const struct descriptions *descriptions) {
+        json_t *all = json_object(), *subscription;
+        size_t j;
+
+        for (size_t i = 0; all && i < descriptions->n; i++) {
+                const struct description *d = &descriptions->list[i];
+                json_t *own = d->problem ? NULL : json_object_get(d->root, "subscriptions"), *events;
+
+                if (json_array_size(own) == 0)
+                        continue;
+                events = json_array();
+                json_array_foreach(own, j, subscription)
+                        if (json_array_append(events, json_object_get(subscription, "event")) < 0) {
+                                json_decref(events);
+                                events = NULL;
+                                break;
+                        }
+                if (json_object_set_new(all, d->name, events) < 0) {
+                        json_decref(all);
+                        return NULL;
+                }
+        }
+        return all;
+}
+
+static json_t *bus_ssl(const struct settings_bus_ssl *s) {
+        return json_pack("{s:b, s:b, s:s?, s:s?, s:s?}", "enabled", s->enabled, "verify", s->verify, "ca", s->ca, "certificate", s->certificate,
+                         "key", s->key);
+}
+
+/* What does not concern a service without RabbitMQ does not change its relay. */
+static json_t *bus(const struct settings *settings) {
+        const struct settings_bus *b = &settings->bus;
+
+        if (!settings_in_use(settings, "bus", b->enabled))
+                return json_null();
+        return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I}",
+                         "host", b->host,
+                         "port", (int) b->port,
+                         "username", b->username,
+                         "password", b->password,
+                         "vhost", b->vhost,
+                         "exchange", b->exchange_name,
+                         "exchange_type", b->exchange_type,
+                         "ssl", bus_ssl(&b->ssl),
+                         "heartbeat_ms", (json_int_t) b->heartbeat,
+                         "connect_ms", (json_int_t) b->connect,
+                         "confirm_ms", (json_int_t) b->confirm,
+                         "window", (json_int_t) b->window);
+}
+
+static json_t *sysconfd(const struct settings *settings) {
+        const struct settings_sysconfd *s = &settings->sysconfd;
+
+        if (!settings_in_use(settings, "sysconfd", s->enabled))
+                return json_null();
+        return json_pack("{s:s, s:i, s:I}", "host", s->host, "port", (int) s->port, "timeout_ms", (json_int_t) s->timeout);
+}
+
+int slice_relay(const struct slice_facts *facts, char **ret) {
+        const struct settings_outbox *o = &facts->settings->outbox;
+
+        return dump(json_pack("{s:s, s:s?, s:{s:s}, s:s, s:o, s:o, s:I, s:{s:I, s:I}, s:o}",
+                              "service", facts->service,
+                              "uuid", facts->uuid,
+                              "db", "uri", facts->db_uri,
+                              "driver_dir", facts->driver_dir,
+                              "bus", bus(facts->settings),
+                              "sysconfd", sysconfd(facts->settings),
+                              "tries", (json_int_t) o->tries,
+                              "keep", "events", (json_int_t) o->keep, "age_ms", (json_int_t) o->age,
+                              "subscriptions", subscriptions(facts->descriptions)),
+                    ret);
+}
+
 int slice_plugin(const struct slice_facts *facts, const struct description *description, char **ret) {
         json_t *section;
         int r;

@@ -38,7 +38,7 @@ static const struct {
         [WIRE_KIND_PLUGIN] = {"wazo-host", NULL, false},
         [WIRE_KIND_ONCE] = {NULL, slice_migrate, false},
         [WIRE_KIND_EXEC] = {NULL, NULL, false},
-        [WIRE_KIND_RELAY] = {"wazo-relay", NULL, true},
+        [WIRE_KIND_RELAY] = {"wazo-relay", slice_relay, true},
         [WIRE_KIND_AUTH] = {"wazo-auth-worker", NULL, true},
         [WIRE_KIND_DISCOVERY] = {"wazo-discovery", NULL, true},
 };

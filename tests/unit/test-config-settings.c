@@ -45,6 +45,23 @@ START_TEST(defaults) {
 }
 END_TEST
 
+START_TEST(what_is_outside) {
+        read_settings(false);
+        ck_assert_str_eq(settings.bus.exchange_name, "wazo-headers");
+        ck_assert(settings.bus.ssl.verify);
+        ck_assert(!settings_in_use(&settings, "bus", settings.bus.enabled));
+        ck_assert(!settings_in_use(&settings, "sysconfd", settings.sysconfd.enabled));
+        settings_done(&settings);
+        ck_assert_str_eq(read_text("bus: {password: x}\nsysconfd: {enabled: no, port: 1}\noutbox: {keep: 5}\n"), "");
+        ck_assert(settings_in_use(&settings, "bus", settings.bus.enabled));
+        ck_assert(!settings_in_use(&settings, "sysconfd", settings.sysconfd.enabled));
+        ck_assert_int_eq(settings.outbox.keep, 5);
+        settings_done(&settings);
+        ck_assert_ptr_nonnull(strstr(read_text("bus: {enabled: perhaps, ssl: {certificate: /x}}\n"), "bus.enabled must be true or false"));
+        ck_assert_ptr_nonnull(strstr(files_findings(&findings), "bus.ssl.certificate and bus.ssl.key belong together"));
+}
+END_TEST
+
 START_TEST(first_file_wins) {
         files_write("config.yml", "log_level: error\nuser: main\nenabled_plugins: {a: true, b: true}\nrest_api: {port: 1, listen: '::1'}\n");
         files_write("conf.d/010-first.yml", "user: first\nenabled_plugins: {a: false}\nrest_api: {cors: {allow_headers: [A]}}\n");
@@ -111,7 +128,7 @@ START_TEST(named_main_file_must_exist) {
 END_TEST
 
 START_TEST(foreign_keys_are_accepted) {
-        ck_assert_str_eq(read_text("bus: {username: x, password: y, anything: [1]}\nari: 5\nprovd: {}\nwizard: true\nmin_threads: many\n"
+        ck_assert_str_eq(read_text("bus: {username: x, password: y, exchange_durable: [1]}\nari: 5\nprovd: {}\nwizard: true\nmin_threads: many\n"
                                    "pjsip_config_doc_filename: x\nrest_api: {min_threads: 5, max_threads: 10}\nauth: {username: u, password: p}\n"
                                    "consul:\n"),
                          "");
@@ -256,6 +273,7 @@ int main(void) {
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, defaults);
+        tcase_add_test(tcase, what_is_outside);
         tcase_add_test(tcase, first_file_wins);
         tcase_add_test(tcase, main_file_names_the_directory);
         tcase_add_test(tcase, broken_extra_file_is_skipped);
