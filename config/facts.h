@@ -117,6 +117,7 @@ struct facts {
         const char *purpose; /* a few sentences for the documentation, or NULL */
         const char *listen;  /* address of "port" */
         const char *home;    /* of its user; or NULL */
+        const char *root;    /* why its user is root, or NULL */
         const struct yaml_node *groups;        /* in which its user is, besides its own; or NULL */
         const struct yaml_node *after, *before; /* services, or units of others ("network-online.target"); or NULL */
         const struct yaml_node *needs;         /* services without which it is of no use; or NULL */

@@ -95,6 +95,7 @@ static const struct keyword manifest_keys[] = {
         {.name = "api", .type = KEYWORD_STRING, .min = 1, .max = 64, AT(manifest, facts.api), .doc = "its name in `/api/NAME`; default: the service's without `wazo-`"},
         {.name = "listen", .type = KEYWORD_STRING, .preset = "127.0.0.1", AT(manifest, facts.listen), .doc = "address of `port`"},
         {.name = "home", .type = KEYWORD_PATH, AT(manifest, facts.home), .doc = "of its user, where it needs one"},
+        {.name = "root", .type = KEYWORD_STRING, .min = 1, .max = 200, AT(manifest, facts.root), .doc = "why its user is root, where it is"},
         {.name = "groups", .type = KEYWORD_STRINGS, .min = 1, .max = 32, AT(manifest, facts.groups), .doc = "in which its user is, besides its own"},
         {.name = "after", .type = KEYWORD_STRINGS, .min = 1, .max = 128, AT(manifest, facts.after), .doc = "services, or units of others, that start before it"},
         {.name = "before", .type = KEYWORD_STRINGS, .min = 1, .max = 128, AT(manifest, facts.before), .doc = "that start after it"},

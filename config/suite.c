@@ -8,11 +8,13 @@
 
 #define ETC_SERVICES "/etc/wazo-suite/services.d"
 #define EXTENSION ".yml"
+#define NAME_SIZE 64
 
 struct reading {
         struct findings *findings;
         struct suite suite;
         size_t room;
+        char name[SUITE_SERVICES_MAX][NAME_SIZE]; /* of the file, whatever is in it */
         bool broken[SUITE_SERVICES_MAX]; /* its own findings are enough: it is left out at the end */
         uint8_t color[SUITE_SERVICES_MAX]; /* of the search for circles: not seen, on the way, done */
 };
@@ -34,6 +36,13 @@ static const struct manifest *find_service(const struct suite *s, const char *na
         return NULL;
 }
 
+static bool is_known(const struct reading *r, const char *name) {
+        for (size_t i = 0; i < r->suite.n; i++)
+                if (streq(r->name[i], name))
+                        return true;
+        return false;
+}
+
 static int add_file(struct reading *r, const char *dir, const char *file) {
         struct suite *s = &r->suite;
         struct findings *f = r->findings;
@@ -50,7 +59,7 @@ static int add_file(struct reading *r, const char *dir, const char *file) {
                 findings_error(f, &place, "no name of a service: \"%s\"", name);
                 return 0;
         }
-        if (find_service(s, name))
+        if (is_known(r, name))
                 return 0;
         if (s->n == SUITE_SERVICES_MAX) {
                 findings_error(f, &place, "more than %d services", SUITE_SERVICES_MAX);
@@ -73,6 +82,7 @@ static int add_file(struct reading *r, const char *dir, const char *file) {
                 return 0;
         }
         r->broken[s->n] = f->n_errors > errors;
+        (void) strcopy(r->name[s->n], NAME_SIZE, name);
         s->n++;
         return 0;
 }
@@ -159,7 +169,7 @@ static void check_list(struct reading *r, const struct yaml_node *list, const ch
         for (size_t i = 0; i < yaml_count(list); i++) {
                 const char *name = yaml_text(list, i);
 
-                if (!strchr(name, '.') && !find_service(&r->suite, name))
+                if (!strchr(name, '.') && !is_known(r, name))
                         findings_error(r->findings, &list->entries[i].value->place, "%s: no service is called \"%s\"", key, name);
         }
 }
@@ -184,7 +194,7 @@ static void check_order(struct reading *r, const struct manifest *m) {
         for (size_t i = 0; o->independent && i < o->independent->n; i++) {
                 const struct yaml_entry *entry = &o->independent->entries[i];
 
-                if (!streq(entry->key, "*") && !find_service(&r->suite, entry->key))
+                if (!streq(entry->key, "*") && !is_known(r, entry->key))
                         findings_error(r->findings, &entry->place, "wazo_service.independent: no service is called \"%s\"", entry->key);
         }
 }
@@ -195,6 +205,8 @@ static void check_one(struct reading *r, const struct manifest *m) {
 
         if (m->kind != MANIFEST_OTHER && !m->user)
                 findings_error(r->findings, &m->root->place, "user is missing: who it runs as");
+        if (m->user && streq(m->user, "root") && !f->root)
+                findings_error(r->findings, &yaml_at(m->root, "user")->place, "it runs as root, and \"root\" does not say why");
         for (size_t i = 0; i < f->n_ports; i++)
                 found |= f->ports[i].port == f->nginx.port;
         if (!found)
