@@ -2,7 +2,9 @@
 #include "supervisor/ground.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 
 #include "supervisor/binaries.h"
@@ -57,10 +59,35 @@ static int make_directory(const char *path, const struct identity *who, char *te
         return 0;
 }
 
+/*
+ * Files of the user are opened as the user: that needs no right over the files of others, which root may not have been left
+ * with, and what is made is the user's. Where the user is not let in, root tries.
+ */
+static void borrow(const struct identity *who, gid_t group) {
+        if (!who)
+                return;
+        (void) setfsgid(group != (gid_t) -1 ? group : who->gid);
+        (void) setfsuid(who->uid);
+}
+
+static void give_back(const struct identity *who) {
+        if (!who)
+                return;
+        (void) setfsuid(geteuid());
+        (void) setfsgid(getegid());
+}
+
 static int open_log(struct service *s, const struct identity *who, char *text, size_t size) {
         const char *path = s->plan.log_path[0] ? s->plan.log_path : "/dev/null";
+        const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
 
-        s->log_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, LOG_MODE);
+        borrow(who, (gid_t) -1);
+        s->log_fd = open(path, flags, LOG_MODE);
+        give_back(who);
+        if (s->log_fd >= 0)
+                return 0;
+        if (who && errno == EACCES)
+                s->log_fd = open(path, flags, LOG_MODE);
         if (s->log_fd < 0)
                 return refuse(text, size, -errno, "open the log file", path);
         if (who && s->plan.log_path[0] && fchown(s->log_fd, who->uid, who->gid) < 0)
@@ -69,13 +96,23 @@ static int open_log(struct service *s, const struct identity *who, char *text, s
 }
 
 static int open_control(struct service *s, const struct identity *who, char *text, size_t size) {
-        if (!s->plan.control_path[0])
+        const char *path = s->plan.control_path;
+        struct group *group = s->plan.control_group[0] ? getgrnam(s->plan.control_group) : NULL;
+        mode_t mode = group ? 0660 : 0600;
+
+        if (!path[0])
                 return 0;
-        s->control_fd = listeners_open_control(s->plan.control_path, s->plan.control_group);
+        borrow(who, group ? group->gr_gid : (gid_t) -1);
+        s->control_fd = listeners_open_control(path, mode);
+        give_back(who);
+        if (s->control_fd >= 0)
+                return 0;
+        if (who && s->control_fd == -EACCES)
+                s->control_fd = listeners_open_control(path, mode);
         if (s->control_fd < 0)
-                return refuse(text, size, s->control_fd, "listen on the control socket", s->plan.control_path);
-        if (who && chown(s->plan.control_path, who->uid, (gid_t) -1) < 0)
-                return refuse(text, size, -errno, "give away the control socket", s->plan.control_path);
+                return refuse(text, size, s->control_fd, "listen on the control socket", path);
+        if (who && chown(path, who->uid, group ? group->gr_gid : (gid_t) -1) < 0)
+                return refuse(text, size, -errno, "give away the control socket", path);
         return 0;
 }
 

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -195,9 +194,8 @@ void listeners_discard(const struct listener *listeners, size_t n) {
         }
 }
 
-int listeners_open_control(const char *path, const char *group) {
+int listeners_open_control(const char *path, mode_t mode) {
         union address address;
-        struct group *entry;
         socklen_t size;
         int fd, r;
 
@@ -207,8 +205,7 @@ int listeners_open_control(const char *path, const char *group) {
         fd = open_new(&address, size);
         if (fd < 0)
                 return fd;
-        entry = group[0] ? getgrnam(group) : NULL;
-        if (chmod(path, entry ? 0660 : 0600) < 0 || (entry && geteuid() == 0 && chown(path, (uid_t) -1, entry->gr_gid) < 0)) {
+        if (chmod(path, mode) < 0) {
                 r = -errno;
                 (void) close(fd);
                 return r;

@@ -18,5 +18,5 @@ void listeners_adopt(struct service *s, const struct listener *listeners, size_t
 /* Gives up what listeners_open() returned. */
 void listeners_discard(const struct listener *listeners, size_t n);
 
-/* The control socket: 0660, of group @group where it exists. */
-int listeners_open_control(const char *path, const char *group) _must_check_;
+/* The control socket, whose file gets the mode @mode. */
+int listeners_open_control(const char *path, mode_t mode) _must_check_;
