@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct model model;
 static struct crash_store crashes = {.dir = -1};
 static const struct methods methods = {.model = &model, .crashes = &crashes};
+static const struct relay_result silence = {.error = -ETIMEDOUT, .text = "the relay did not answer in time"};
 
 static void make_model(void) {
         struct wire_slot slot = {.slot = 1, .kind = WIRE_KIND_PLUGIN, .state = WIRE_STATE_READY, .name = "user", .plugin = "user"};
@@ -25,14 +26,18 @@ static void make_model(void) {
 static void answer(const char *data, size_t size) {
         struct varlink_answer a = VARLINK_ANSWER_NULL;
         _cleanup_free_ char *text = NULL;
-        struct wire_command command;
+        struct method_wish wish = {0};
         struct varlink_call call;
         size_t text_size;
+        int r;
 
         if (varlink_call_decode(data, size, &call) < 0)
                 return;
         /* Without memory only; and an answer that cannot be encoded is one that was not checked. */
-        if (methods_call(&methods, ACCESS_COMMAND, &call, &a, &command) < 0 || varlink_answer_encode(&a, &text, &text_size) < 0)
+        r = methods_call(&methods, ACCESS_COMMAND, &call, &a, &wish);
+        if (r == METHOD_RELAY && methods_relayed(&methods, &wish, &silence, &a) < 0)
+                (void) raise(SIGABRT);
+        if (r < 0 || varlink_answer_encode(&a, &text, &text_size) < 0)
                 (void) raise(SIGABRT);
         varlink_answer_done(&a);
         varlink_call_done(&call);

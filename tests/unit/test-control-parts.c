@@ -391,12 +391,15 @@ END_TEST
 START_TEST(metrics_are_well_formed) {
         _cleanup_free_ char *text = NULL;
         struct model m = {.service = {.name = "wazo\"confd\\"}};
+        struct relay_result relay = {.status = 200};
         char type[128] = "";
         size_t size;
 
         add(&m, 1, "user", "user", WIRE_STATE_READY);
         m.slots[0]->deaths[WIRE_CAUSE_OOM] = 3;
-        ck_assert_int_eq(metrics_render(&m, NSEC_PER_SEC, &text, &size), 0);
+        relay.body = json_pack("{s:{s:s, s:i, s:n}, s:{s:i}, s:i}", "publisher", "state", "rea\"dy", "backlog", 7, "parked", "events",
+                               "kept", 3, "sysconfd", 5);
+        ck_assert_int_eq(metrics_render(&m, &relay, NSEC_PER_SEC, &text, &size), 0);
         ck_assert_uint_eq(strlen(text), size);
         for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
                 size_t name = strcspn(line, "{");
@@ -411,6 +414,7 @@ START_TEST(metrics_are_well_formed) {
                 (void) strtod(end + 2, &end);
                 ck_assert_msg(*end == 0, "%s", line);
         }
+        json_decref(relay.body);
         model_done(&m);
 }
 END_TEST

@@ -7,6 +7,7 @@
 #include "lib/worker.h"
 #include "workers/control/crash.h"
 #include "workers/control/gateways.h"
+#include "workers/control/relay.h"
 #include "workers/control/server.h"
 
 /* Commands that wait for the supervisor to read. */
@@ -23,6 +24,7 @@ struct control {
         struct methods methods;
         struct server server;
         struct gateways gateways;
+        struct relay relay;
         bool draining, crashes_failing;
 };
 

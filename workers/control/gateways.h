@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The data channels that gateways reach control through: GET /metrics, answered at once.
+ * The data channels that gateways reach control through: GET /metrics, answered when the relay has said its part, or has not
+ * in time.
  */
 #pragma once
 
@@ -8,6 +9,7 @@
 
 #include "lib/wire.h"
 #include "workers/control/model.h"
+#include "workers/control/relay.h"
 
 /* Gateways, those that drain included. */
 #define GATEWAYS_MAX 32
@@ -17,6 +19,7 @@ struct gateway;
 struct gateways {
         sd_event *event;           /* borrowed */
         const struct model *model; /* borrowed */
+        struct relay *relay;       /* borrowed */
         struct gateway *first;
         unsigned n;
 };

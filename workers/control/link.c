@@ -71,17 +71,21 @@ static int on_log_level(struct control *c, struct channel_message *m) {
         return 0;
 }
 
+/* Gateways ask us, and we ask the relay. */
 static int on_peer(struct control *c, struct channel_message *m) {
+        const struct wire_peer *peer = m->body;
         int fd = channel_message_take_fd(m, 0), r;
 
         if (fd < 0)
                 return -EBADMSG;
-        r = gateways_add(&c->gateways, m->body, fd);
-        if (r < 0 && r != -EBADMSG) {
-                log_warning("cannot take one more gateway: %s", strerror(-r));
-                return 0;
+        if (!wire_string_valid(peer->name)) {
+                (void) fd_close(fd);
+                return -EBADMSG;
         }
-        return r;
+        r = peer->kind == WIRE_KIND_RELAY ? relay_introduce(&c->relay, peer, fd) : gateways_add(&c->gateways, peer, fd);
+        if (r < 0)
+                log_warning("cannot take one more channel, to %s: %s", peer->name, strerror(-r));
+        return 0;
 }
 
 /* Who was waiting is not told half of it: clients are let in when every worker of the plan has been heard of. */

@@ -95,7 +95,7 @@ static int run(struct control *c) {
         r = sd_event_default(&c->event);
         if (r < 0)
                 return r;
-        c->gateways.event = c->server.event = c->event;
+        c->gateways.event = c->server.event = c->relay.event = c->event;
         setup(c);
         r = control_link(c);
         if (r >= 0)
@@ -111,6 +111,7 @@ static int run(struct control *c) {
 static void control_done(struct control *c) {
         server_done(&c->server);
         gateways_done(&c->gateways);
+        relay_done(&c->relay);
         crash_store_done(&c->crashes);
         model_done(&c->model);
         channel_queue_done(&c->queue);
@@ -129,7 +130,8 @@ int main(void) {
         c.server.methods = &c.methods;
         c.server.send = control_send_command;
         c.server.userdata = &c;
-        c.gateways.model = &c.model;
+        c.gateways.model = c.relay.model = &c.model;
+        c.gateways.relay = c.server.relay = &c.relay;
 
         /* Nobody may send members that collide. */
         json_object_seed(0);

@@ -1,47 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "workers/control/methods.h"
+#include "workers/control/methods-internal.h"
 
 #include "lib/log.h"
 #include "workers/control/answers.h"
-#include "workers/control/metrics.h"
 
 #define WHY_LIMIT_DEFAULT 1
 #define WHY_ALL_LIMIT_DEFAULT 10
 #define WHY_LIMIT_MAX 100
-#define PARAMETERS_MAX 2
-
-enum parameter_type { PARAMETER_STRING, PARAMETER_BOOL, PARAMETER_INT };
-
-struct parameter {
-        const char *name;
-        enum parameter_type type;
-        bool required;
-};
-
-/* A call whose parameters were checked against its method's table; values in the table's order, NULL where absent. */
-struct checked_call {
-        const struct methods *methods;
-        const struct method *method;
-        const struct varlink_call *call;
-        json_t *values[PARAMETERS_MAX];
-};
-
-struct method {
-        const char *name;
-        enum access access;
-        enum wire_verb verb;
-        /* METHOD_ANSWERED and so on, or -ENOMEM. */
-        int (*run)(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command);
-        struct parameter parameters[PARAMETERS_MAX];
-};
-
 /* A method's last line: without memory there is no answer. */
 static int answered(struct varlink_answer *answer, json_t *parameters) {
         answer->parameters = parameters;
         return parameters ? METHOD_ANSWERED : -ENOMEM;
 }
 
-static int refused(struct varlink_answer *answer, const char *error, const char *member, const char *value) {
+int methods_refused(struct varlink_answer *answer, const char *error, const char *member, const char *value) {
         varlink_answer_error(answer, error, member, value);
         return METHOD_ANSWERED;
 }
@@ -49,20 +21,6 @@ static int refused(struct varlink_answer *answer, const char *error, const char 
 static int no_such_worker(const struct checked_call *c, struct varlink_answer *answer, const char *worker) {
         answer->error = VARLINK_NO_SUCH_WORKER;
         return answered(answer, answers_no_such_worker(c->methods->model, worker));
-}
-
-int methods_status(const struct methods *methods, struct varlink_answer *answer) {
-        answer->continues = true;
-        answer->parameters = answers_status(methods->model, now_monotonic());
-        return answer->parameters ? 0 : -ENOMEM;
-}
-
-static int run_status(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
-        answer->continues = c->call->more;
-        answer->parameters = answers_status(c->methods->model, now_monotonic());
-        if (!answer->parameters)
-                return -ENOMEM;
-        return c->call->more ? METHOD_STREAM : METHOD_ANSWERED;
 }
 
 /* Whether something is known of a worker, living or dead. */
@@ -90,7 +48,7 @@ static int read_records(const struct checked_call *c, const char *worker, size_t
         return r;
 }
 
-static int run_why(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
+static int run_why(const struct checked_call *c, struct varlink_answer *answer, struct method_wish *wish) {
         const char *worker = json_string_value(c->values[0]);
         json_int_t limit = worker ? WHY_LIMIT_DEFAULT : WHY_ALL_LIMIT_DEFAULT;
         json_t *records, *why;
@@ -99,7 +57,7 @@ static int run_why(const struct checked_call *c, struct varlink_answer *answer, 
         if (c->values[1])
                 limit = json_integer_value(c->values[1]);
         if (limit < 1 || limit > WHY_LIMIT_MAX)
-                return refused(answer, VARLINK_INVALID_PARAMETER, "parameter", "limit");
+                return methods_refused(answer, VARLINK_INVALID_PARAMETER, "parameter", "limit");
         if (worker && !has_history(c, worker))
                 return no_such_worker(c, answer, worker);
 
@@ -119,7 +77,7 @@ static int run_why(const struct checked_call *c, struct varlink_answer *answer, 
         return answered(answer, answers_finish(why, r));
 }
 
-static int run_explain(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
+static int run_explain(const struct checked_call *c, struct varlink_answer *answer, struct method_wish *wish) {
         const char *worker = json_string_value(c->values[0]);
 
         if (!model_knows(c->methods->model, worker))
@@ -127,23 +85,8 @@ static int run_explain(const struct checked_call *c, struct varlink_answer *answ
         return answered(answer, answers_explain(c->methods->model, worker, now_monotonic()));
 }
 
-static int run_metrics(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
-        _cleanup_free_ char *text = NULL;
-        json_t *metrics = json_object();
-        size_t size;
-        int r = 0;
-
-        if (metrics_render(c->methods->model, now_monotonic(), &text, &size) < 0) {
-                json_decref(metrics);
-                return -ENOMEM;
-        }
-        r |= answers_set(metrics, "version", json_integer(ANSWERS_VERSION));
-        r |= answers_set(metrics, "text", json_stringn(text, size));
-        return answered(answer, answers_finish(metrics, r));
-}
-
 /* Restart, Roll, Hold and Reset: a verb and a worker. */
-static int run_worker_verb(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
+static int run_worker_verb(const struct checked_call *c, struct varlink_answer *answer, struct method_wish *wish) {
         const char *worker = strempty(json_string_value(c->values[0]));
         struct wire_command command = {.verb = c->method->verb};
 
@@ -151,33 +94,33 @@ static int run_worker_verb(const struct checked_call *c, struct varlink_answer *
                 return no_such_worker(c, answer, worker);
         if (!strcopy(command.worker, sizeof(command.worker), worker))
                 return no_such_worker(c, answer, worker);
-        *ret_command = command;
+        wish->command = command;
         return METHOD_COMMAND;
 }
 
-static int run_reload(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
-        *ret_command = (struct wire_command) {
+static int run_reload(const struct checked_call *c, struct varlink_answer *answer, struct method_wish *wish) {
+        wish->command = (struct wire_command) {
                 .verb = json_is_true(c->values[0]) ? WIRE_VERB_RELOAD_DRY : WIRE_VERB_RELOAD,
         };
         return METHOD_COMMAND;
 }
 
-static int run_log_level(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
+static int run_log_level(const struct checked_call *c, struct varlink_answer *answer, struct method_wish *wish) {
         int level = log_level_from_string(json_string_value(c->values[0]));
 
         if (level < 0)
-                return refused(answer, VARLINK_INVALID_PARAMETER, "parameter", "level");
-        *ret_command = (struct wire_command) {.verb = WIRE_VERB_LOG_LEVEL, .argument = (uint32_t) level};
+                return methods_refused(answer, VARLINK_INVALID_PARAMETER, "parameter", "level");
+        wish->command = (struct wire_command) {.verb = WIRE_VERB_LOG_LEVEL, .argument = (uint32_t) level};
         return METHOD_COMMAND;
 }
 
-static int run_get_info(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
+static int run_get_info(const struct checked_call *c, struct varlink_answer *answer, struct method_wish *wish) {
         return answered(answer, json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "Wazo", "product", "wazo-suite",
                                           "version", c->methods->model->service.version, "url", "https://wazo-platform.org",
                                           "interfaces", VARLINK_SERVICE, VARLINK_INTERFACE));
 }
 
-static int run_get_description(const struct checked_call *c, struct varlink_answer *answer, struct wire_command *ret_command) {
+static int run_get_description(const struct checked_call *c, struct varlink_answer *answer, struct method_wish *wish) {
         static const struct {
                 const char *interface, *description;
         } interfaces[] = {{VARLINK_INTERFACE, varlink_description_suite}, {VARLINK_SERVICE, varlink_description_service}};
@@ -186,20 +129,29 @@ static int run_get_description(const struct checked_call *c, struct varlink_answ
         for (unsigned i = 0; i < ELEMENTSOF(interfaces); i++)
                 if (streq(interfaces[i].interface, wanted))
                         return answered(answer, json_pack("{s:s}", "description", interfaces[i].description));
-        return refused(answer, VARLINK_INTERFACE_NOT_FOUND, "interface", wanted);
+        return methods_refused(answer, VARLINK_INTERFACE_NOT_FOUND, "interface", wanted);
 }
 
 #define WORKER {"worker", PARAMETER_STRING, true}
 #define WORKER_OPTIONAL {"worker", PARAMETER_STRING, false}
+#define ROW_ID {"id", PARAMETER_INT, false}
+#define ROW_QUEUE {"queue", PARAMETER_STRING, false}
+#define ROW_ALL {"all", PARAMETER_BOOL, false}
 
 static const struct method method_table[] = {
         {VARLINK_SERVICE ".GetInfo", ACCESS_NONE, WIRE_VERB_MAX, run_get_info, {{0}}},
         {VARLINK_SERVICE ".GetInterfaceDescription", ACCESS_NONE, WIRE_VERB_MAX, run_get_description,
          {{"interface", PARAMETER_STRING, true}}},
-        {VARLINK_INTERFACE ".Status", ACCESS_READ, WIRE_VERB_MAX, run_status, {{0}}},
+        {VARLINK_INTERFACE ".Status", ACCESS_READ, WIRE_VERB_MAX, methods_run_status, {{0}}, methods_relayed_status},
         {VARLINK_INTERFACE ".Why", ACCESS_READ, WIRE_VERB_MAX, run_why, {WORKER_OPTIONAL, {"limit", PARAMETER_INT, false}}},
         {VARLINK_INTERFACE ".Explain", ACCESS_READ, WIRE_VERB_MAX, run_explain, {WORKER}},
-        {VARLINK_INTERFACE ".Metrics", ACCESS_READ, WIRE_VERB_MAX, run_metrics, {{0}}},
+        {VARLINK_INTERFACE ".Metrics", ACCESS_READ, WIRE_VERB_MAX, methods_run_metrics, {{0}}, methods_relayed_metrics},
+        {VARLINK_INTERFACE ".Events", ACCESS_COMMAND, WIRE_VERB_MAX, methods_run_events,
+         {{"limit", PARAMETER_INT, false}, {"after", PARAMETER_INT, false}}, methods_relayed_events},
+        {VARLINK_INTERFACE ".Parked", ACCESS_COMMAND, WIRE_VERB_MAX, methods_run_parked,
+         {{"limit", PARAMETER_INT, false}, {"after", PARAMETER_INT, false}}, methods_relayed_parked},
+        {VARLINK_INTERFACE ".Retry", ACCESS_COMMAND, WIRE_VERB_MAX, methods_run_retry, {ROW_ID, ROW_QUEUE, ROW_ALL}, methods_relayed_rows},
+        {VARLINK_INTERFACE ".Drop", ACCESS_COMMAND, WIRE_VERB_MAX, methods_run_drop, {ROW_ID, ROW_QUEUE, ROW_ALL}, methods_relayed_rows},
         {VARLINK_INTERFACE ".Restart", ACCESS_COMMAND, WIRE_VERB_RESTART, run_worker_verb, {WORKER}},
         {VARLINK_INTERFACE ".Roll", ACCESS_COMMAND, WIRE_VERB_ROLL, run_worker_verb, {WORKER_OPTIONAL}},
         {VARLINK_INTERFACE ".Hold", ACCESS_COMMAND, WIRE_VERB_HOLD, run_worker_verb, {WORKER}},
@@ -261,30 +213,36 @@ static int method_not_found(const char *name, struct varlink_answer *answer) {
 
         if ((size == strlen(VARLINK_SERVICE) && strncmp(name, VARLINK_SERVICE, size) == 0) ||
             (size == strlen(VARLINK_INTERFACE) && strncmp(name, VARLINK_INTERFACE, size) == 0))
-                return refused(answer, VARLINK_METHOD_NOT_FOUND, "method", name);
+                return methods_refused(answer, VARLINK_METHOD_NOT_FOUND, "method", name);
         if (size >= sizeof(interface))
-                return refused(answer, VARLINK_INTERFACE_NOT_FOUND, "interface", name);
+                return methods_refused(answer, VARLINK_INTERFACE_NOT_FOUND, "interface", name);
         memcpy(interface, name, size);
         interface[size] = 0;
-        return refused(answer, VARLINK_INTERFACE_NOT_FOUND, "interface", interface);
+        return methods_refused(answer, VARLINK_INTERFACE_NOT_FOUND, "interface", interface);
 }
 
 int methods_call(const struct methods *methods, enum access access, const struct varlink_call *call,
-                 struct varlink_answer *answer, struct wire_command *ret_command) {
+                 struct varlink_answer *answer, struct method_wish *wish) {
         struct checked_call c = {.methods = methods, .method = find_method(call->method), .call = call};
         const char *bad;
 
         if (!c.method)
                 return method_not_found(call->method, answer);
         if (access < c.method->access)
-                return refused(answer, VARLINK_PERMISSION_DENIED, NULL, NULL);
+                return methods_refused(answer, VARLINK_PERMISSION_DENIED, NULL, NULL);
         /* There is no other protocol to change to. */
         if (call->upgrade)
-                return refused(answer, VARLINK_INVALID_PARAMETER, "parameter", "upgrade");
+                return methods_refused(answer, VARLINK_INVALID_PARAMETER, "parameter", "upgrade");
         bad = check_parameters(&c);
         if (bad)
-                return refused(answer, VARLINK_INVALID_PARAMETER, "parameter", bad);
-        return c.method->run(&c, answer, ret_command);
+                return methods_refused(answer, VARLINK_INVALID_PARAMETER, "parameter", bad);
+        wish->method = c.method;
+        return c.method->run(&c, answer, wish);
+}
+
+int methods_relayed(const struct methods *methods, struct method_wish *wish, const struct relay_result *result,
+                    struct varlink_answer *answer) {
+        return wish->method->relayed(methods, wish, result, answer);
 }
 
 int methods_result(uint32_t verb, int error, const char *text, const char *lines, struct varlink_answer *answer) {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* A label. All are names, so ASCII. */
-static void put_label(FILE *out, const char *name, const char *value) {
+void metrics_put_label(FILE *out, const char *name, const char *value) {
         (void) fprintf(out, "%s=\"", name);
         for (const char *c = value; *c; c++) {
                 if (*c == '"' || *c == '\\')
@@ -15,25 +15,25 @@ static void put_label(FILE *out, const char *name, const char *value) {
         (void) fputc('"', out);
 }
 
-static void put_help(FILE *out, const char *name, const char *type, const char *help) {
+void metrics_put_help(FILE *out, const char *name, const char *type, const char *help) {
         (void) fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* One figure of the service. */
 static void put_service(FILE *out, const struct model *m, const char *name, const char *type, const char *help, double value) {
-        put_help(out, name, type, help);
+        metrics_put_help(out, name, type, help);
         (void) fprintf(out, "%s{", name);
-        put_label(out, "service", m->service.name);
+        metrics_put_label(out, "service", m->service.name);
         (void) fprintf(out, "} %.15g\n", value);
 }
 
 static void put_worker_labels(FILE *out, const struct model *m, const struct wire_slot *slot, const char *name) {
         (void) fprintf(out, "%s{", name);
-        put_label(out, "service", m->service.name);
+        metrics_put_label(out, "service", m->service.name);
         (void) fputc(',', out);
-        put_label(out, "worker", slot->name);
+        metrics_put_label(out, "worker", slot->name);
         (void) fputc(',', out);
-        put_label(out, "plugin", slot->plugin);
+        metrics_put_label(out, "plugin", slot->plugin);
 }
 
 static double seconds(uint64_t nsec) {
@@ -79,7 +79,7 @@ static const struct {
 
 static void put_workers(FILE *out, const struct model *m, uint64_t now) {
         for (unsigned i = 0; i < ELEMENTSOF(worker_metrics); i++) {
-                put_help(out, worker_metrics[i].name, worker_metrics[i].type, worker_metrics[i].help);
+                metrics_put_help(out, worker_metrics[i].name, worker_metrics[i].type, worker_metrics[i].help);
                 for (size_t j = 0; j < m->n_slots; j++) {
                         put_worker_labels(out, m, m->slots[j], worker_metrics[i].name);
                         (void) fprintf(out, "} %.9g\n", worker_metrics[i].value(m->slots[j], now));
@@ -90,7 +90,7 @@ static void put_workers(FILE *out, const struct model *m, uint64_t now) {
 static void put_states(FILE *out, const struct model *m) {
         static const char name[] = "wazo_suite_worker_state";
 
-        put_help(out, name, "gauge", "1 for the state that the worker is in.");
+        metrics_put_help(out, name, "gauge", "1 for the state that the worker is in.");
         for (size_t i = 0; i < m->n_slots; i++) {
                 put_worker_labels(out, m, m->slots[i], name);
                 (void) fprintf(out, ",state=\"%s\"} 1\n", wire_state_to_string(m->slots[i]->state));
@@ -100,7 +100,7 @@ static void put_states(FILE *out, const struct model *m) {
 static void put_restarts(FILE *out, const struct model *m) {
         static const char name[] = "wazo_suite_worker_restarts_total";
 
-        put_help(out, name, "counter", "Ends of the worker's processes, by cause.");
+        metrics_put_help(out, name, "counter", "Ends of the worker's processes, by cause.");
         for (size_t i = 0; i < m->n_slots; i++)
                 for (unsigned cause = 0; cause < WIRE_CAUSE_MAX; cause++)
                         if (m->slots[i]->deaths[cause] > 0) {
@@ -117,24 +117,24 @@ static void put_reloads(FILE *out, const struct model *m) {
                 uint64_t n;
         } reloads[] = {{"applied", m->reloads_applied}, {"refused", m->reloads_refused}};
 
-        put_help(out, name, "counter", "Reloads since the control worker began.");
+        metrics_put_help(out, name, "counter", "Reloads since the control worker began.");
         for (unsigned i = 0; i < ELEMENTSOF(reloads); i++) {
                 (void) fprintf(out, "%s{", name);
-                put_label(out, "service", m->service.name);
+                metrics_put_label(out, "service", m->service.name);
                 (void) fprintf(out, ",result=\"%s\"} %" PRIu64 "\n", reloads[i].result, reloads[i].n);
         }
 }
 
 static void put_info(FILE *out, const struct model *m) {
-        put_help(out, "wazo_suite_service_info", "gauge", "1, with the version.");
+        metrics_put_help(out, "wazo_suite_service_info", "gauge", "1, with the version.");
         (void) fputs("wazo_suite_service_info{", out);
-        put_label(out, "service", m->service.name);
+        metrics_put_label(out, "service", m->service.name);
         (void) fputc(',', out);
-        put_label(out, "version", m->service.version);
+        metrics_put_label(out, "version", m->service.version);
         (void) fputs("} 1\n", out);
 }
 
-int metrics_render(const struct model *m, uint64_t now, char **ret, size_t *ret_size) {
+int metrics_render(const struct model *m, const struct relay_result *relay, uint64_t now, char **ret, size_t *ret_size) {
         const struct wire_service *s = &m->service;
         char *text = NULL;
         size_t size;
@@ -152,6 +152,7 @@ int metrics_render(const struct model *m, uint64_t now, char **ret, size_t *ret_
         put_states(out, m);
         put_restarts(out, m);
         put_workers(out, m, now);
+        metrics_put_relay(out, s->name, relay);
         if (ferror(out) | (fclose(out) != 0)) {
                 free(text);
                 return -ENOMEM;

@@ -19,8 +19,11 @@ struct client;
 struct server {
         sd_event *event; /* borrowed */
         const struct methods *methods;
+        struct relay *relay; /* borrowed */
         struct access_rules rules;
-        sd_event_source *listener, *changed;
+        sd_event_source *listener;
+        sd_event_source *changed; /* a stream of the status is due */
+        sd_event_source *tick;    /* those of events are */
         struct client *clients; /* newest first */
         unsigned n_clients, n_readers;
         uint64_t command_id;

@@ -24,6 +24,8 @@
 #define VARLINK_NO_SUCH_WORKER VARLINK_INTERFACE ".NoSuchWorker"
 #define VARLINK_COMMAND_FAILED VARLINK_INTERFACE ".CommandFailed"
 #define VARLINK_SUPERVISOR_BUSY VARLINK_INTERFACE ".SupervisorBusy"
+#define VARLINK_RELAY_UNAVAILABLE VARLINK_INTERFACE ".RelayUnavailable"
+#define VARLINK_NOT_PARKED VARLINK_INTERFACE ".NotParked"
 
 /* The interface descriptions, from the .varlink files beside this one. */
 extern const char varlink_description_suite[];

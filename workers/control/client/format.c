@@ -64,7 +64,7 @@ const char *format_bytes(char to[FORMAT_SIZE], json_int_t bytes) {
 }
 
 const char *format_state(const char *state) {
-        static const char *const good[] = {"ready", "resting", "done"};
+        static const char *const good[] = {"ready", "resting", "done", "off"};
         static const char *const bad[] = {"failed", "undead", "backoff"};
 
         if (!coloured)

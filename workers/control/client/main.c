@@ -3,16 +3,21 @@
  * wazo-suite: the operator's command. It calls the control worker of one service and shows the answer.
  */
 #include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "workers/control/client/call.h"
+#include "workers/control/client/follow.h"
 #include "workers/control/client/format.h"
 #include "workers/control/client/show.h"
 
 #define INTERFACE "io.wazo.suite."
 #define SERVICE_DEFAULT "wazo-confd"
 #define PATH_SIZE 512
+/* How many events of the past those who follow begin with. */
+#define FOLLOW_LIMIT 10
 
 /* As documented in wazo-suite(1). */
 enum exit_code { EXIT_OK, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_DEGRADED };
@@ -21,13 +26,22 @@ enum exit_code { EXIT_OK, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_DEGRA
 enum { SECONDS_ANSWER = 15, SECONDS_COMMAND = 170 };
 
 struct options {
-        const char *socket, *dev, *service;
-        bool json, check, dry_run;
+        const char *socket, *dev, *service, *queue;
+        bool json, check, dry_run, follow, all;
         long wait, number; /* -1: not given */
         char path[PATH_SIZE];
 };
 
-enum option_bit { OPTION_WAIT = 1 << 0, OPTION_CHECK = 1 << 1, OPTION_NUMBER = 1 << 2, OPTION_DRY_RUN = 1 << 3 };
+enum option_bit {
+        OPTION_WAIT = 1 << 0,
+        OPTION_CHECK = 1 << 1,
+        OPTION_NUMBER = 1 << 2,
+        OPTION_DRY_RUN = 1 << 3,
+        OPTION_FOLLOW = 1 << 4,
+        OPTION_QUEUE = 1 << 5,
+        OPTION_ALL = 1 << 6,
+        OPTION_ROWS = OPTION_QUEUE | OPTION_ALL, /* then there is a row's ID, or --all */
+};
 
 struct command {
         const char *name, *method;
@@ -48,6 +62,10 @@ static const struct command commands[] = {
         {"log-level", "LogLevel", 0, 1, 1, "level", show_command, "LEVEL: critical, error, warning, info or debug"},
         {"hold", "Hold", 0, 1, 1, "worker", show_command, "WORKER: stop it until it is reset"},
         {"reset", "Reset", 0, 1, 1, "worker", show_command, "WORKER: forget its failures and start it now"},
+        {"events", "Events", OPTION_NUMBER | OPTION_FOLLOW, 0, 0, NULL, show_events, "the last events, and with --follow the next ones"},
+        {"parked", "Parked", OPTION_NUMBER, 0, 0, NULL, show_parked, "what could not be sent to RabbitMQ or sysconfd, or taken by a plugin"},
+        {"retry", "Retry", OPTION_ROWS, 0, 1, "id", show_rows, "ID | --all: try again what is parked"},
+        {"drop", "Drop", OPTION_ROWS, 0, 1, "id", show_rows, "ID | --all: forget what is parked"},
         {"metrics", "Metrics", 0, 0, 0, NULL, show_metrics, "the figures that Prometheus reads"},
 };
 
@@ -62,7 +80,10 @@ static void help(FILE *to) {
                      "  --json           print the answer as it came\n"
                      "  --wait SECONDS   (status) wait until the service is ready\n"
                      "  --check          (status) exit with 4 when the service is not ready, or degraded\n"
-                     "  -n N             (why) so many records\n"
+                     "  -n N             (why, events, parked) so many of them\n"
+                     "  -f, --follow     (events) go on with those to come\n"
+                     "  --queue QUEUE    (retry, drop) of the outbox (default) or the inbox\n"
+                     "  --all            (retry, drop) everything in that queue\n"
                      "  --dry-run        (reload) only say what would change\n"
                      "  --help, --version\n\n"
                      "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no supervisor reachable, 4 degraded.\n",
@@ -98,18 +119,19 @@ static int parse_number(const char *text, long max, long *ret) {
 
 /* Returns an exit code, or -1 to go on; *ret_given is the options that belong to one command. */
 static int parse_options(int argc, char **argv, struct options *o, unsigned *ret_given) {
-        enum { HELP = 256, VERSION, SOCKET, DEV, SERVICE, JSON, WAIT, CHECK, DRY_RUN };
+        enum { HELP = 256, VERSION, SOCKET, DEV, SERVICE, JSON, WAIT, CHECK, DRY_RUN, QUEUE, ALL };
         static const struct option table[] = {
                 {"help", no_argument, NULL, HELP}, {"version", no_argument, NULL, VERSION},
                 {"socket", required_argument, NULL, SOCKET}, {"dev", required_argument, NULL, DEV},
                 {"service", required_argument, NULL, SERVICE}, {"json", no_argument, NULL, JSON},
                 {"wait", required_argument, NULL, WAIT}, {"check", no_argument, NULL, CHECK},
-                {"dry-run", no_argument, NULL, DRY_RUN}, {0},
+                {"dry-run", no_argument, NULL, DRY_RUN}, {"follow", no_argument, NULL, 'f'},
+                {"queue", required_argument, NULL, QUEUE}, {"all", no_argument, NULL, ALL}, {0},
         };
         int c;
 
         *ret_given = 0;
-        while ((c = getopt_long(argc, argv, "hn:", table, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "hfn:", table, NULL)) >= 0)
                 switch (c) {
                 case 'h':
                 case HELP:
@@ -124,14 +146,17 @@ static int parse_options(int argc, char **argv, struct options *o, unsigned *ret
                 case JSON: o->json = true; break;
                 case CHECK: o->check = true; *ret_given |= OPTION_CHECK; break;
                 case DRY_RUN: o->dry_run = true; *ret_given |= OPTION_DRY_RUN; break;
+                case 'f': o->follow = true; *ret_given |= OPTION_FOLLOW; break;
+                case QUEUE: o->queue = optarg; *ret_given |= OPTION_QUEUE; break;
+                case ALL: o->all = true; *ret_given |= OPTION_ALL; break;
                 case WAIT:
                         if (parse_number(optarg, 86400, &o->wait) < 0)
                                 return complain(EXIT_USAGE, "--wait wants seconds, not '%s'", optarg);
                         *ret_given |= OPTION_WAIT;
                         break;
                 case 'n':
-                        if (parse_number(optarg, 100, &o->number) < 0 || o->number == 0)
-                                return complain(EXIT_USAGE, "-n wants a number from 1 to 100, not '%s'", optarg);
+                        if (parse_number(optarg, 1000, &o->number) < 0 || o->number == 0)
+                                return complain(EXIT_USAGE, "-n wants a number from 1 to 1000, not '%s'", optarg);
                         *ret_given |= OPTION_NUMBER;
                         break;
                 default:
@@ -184,11 +209,17 @@ static json_t *make_parameters(const struct command *command, const struct optio
         json_t *parameters = json_object();
 
         if (n > 0)
-                (void) json_object_set_new(parameters, command->argument, json_string(arguments[0]));
+                (void) json_object_set_new(parameters, command->argument,
+                                           command->options & OPTION_ROWS ? json_integer(strtoll(arguments[0], NULL, 10))
+                                                                          : json_string(arguments[0]));
         if (o->number > 0)
                 (void) json_object_set_new(parameters, "limit", json_integer(o->number));
         if (o->dry_run)
                 (void) json_object_set_new(parameters, "dry_run", json_true());
+        if (o->all)
+                (void) json_object_set_new(parameters, "all", json_true());
+        if (o->queue)
+                (void) json_object_set_new(parameters, "queue", json_string(o->queue));
         return parameters;
 }
 
@@ -221,6 +252,8 @@ static int show_error(const char *error, json_t *parameters) {
                 return complain(EXIT_REFUSED, "only root and the group wazo-suite may do that");
         if (streq(error, "org.varlink.service.InvalidParameter"))
                 return complain(EXIT_REFUSED, "the service does not take this value of '%s'", get_string(parameters, "parameter"));
+        if (streq(error, INTERFACE "NotParked"))
+                return complain(EXIT_REFUSED, "nothing with the number %" PRId64 " is parked", (int64_t) get_int(parameters, "id"));
         lines = json_object_get(parameters, "lines");
         json_array_foreach(lines, i, line)
                 (void) fprintf(stderr, "%s\n", strempty(json_string_value(line)));
@@ -341,6 +374,40 @@ static int run(const struct command *command, const struct options *o, char **ar
         return r;
 }
 
+static int run_follow(const struct options *o) {
+        struct follow f = {.path = o->path, .limit = o->number > 0 ? o->number : FOLLOW_LIMIT, .json = o->json};
+        json_t *message, *parameters;
+        const char *error;
+        int r;
+
+        r = follow_events(&f, &message, &error, &parameters);
+        if (r < 0)
+                return unreachable(o, r);
+        if (!o->json)
+                r = show_error(error, parameters);
+        else {
+                print_json(message);
+                r = EXIT_REFUSED;
+        }
+        json_decref(message);
+        return r;
+}
+
+/* What retry and drop are about: a row, or all. */
+static int check_row(const struct command *command, const struct options *o, char **arguments, int n) {
+        long row;
+
+        if (!(command->options & OPTION_ROWS))
+                return EXIT_OK;
+        if (o->queue && !streq(o->queue, "outbox") && !streq(o->queue, "inbox"))
+                return complain(EXIT_USAGE, "--queue wants outbox or inbox, not '%s'", o->queue);
+        if (o->all == (n > 0))
+                return complain(EXIT_USAGE, "%s %s", command->name, command->help);
+        if (n > 0 && (parse_number(arguments[0], LONG_MAX, &row) < 0 || row == 0))
+                return complain(EXIT_USAGE, "'%s' is no number of a row", arguments[0]);
+        return EXIT_OK;
+}
+
 static const struct command *find_command(const char *name) {
         for (unsigned i = 0; i < ELEMENTSOF(commands); i++)
                 if (streq(commands[i].name, name))
@@ -367,10 +434,15 @@ int main(int argc, char **argv) {
                 return complain(EXIT_USAGE, "%s does not take this option", command->name);
         if (argc - optind < command->arguments_min || argc - optind > command->arguments_max)
                 return complain(EXIT_USAGE, "%s %s", command->name, command->help);
-        code = find_socket(&o);
+        code = check_row(command, &o, argv + optind, argc - optind);
+        if (code == EXIT_OK)
+                code = find_socket(&o);
         if (code != EXIT_OK)
                 return code;
-        code = o.wait >= 0 ? run_wait(command, &o) : run(command, &o, argv + optind, argc - optind);
+        if (o.follow)
+                code = run_follow(&o);
+        else
+                code = o.wait >= 0 ? run_wait(command, &o) : run(command, &o, argv + optind, argc - optind);
         if (fflush(stdout) != 0)
                 return complain(EXIT_REFUSED, "cannot write the answer: %s", strerror(errno));
         return code;

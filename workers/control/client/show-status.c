@@ -110,6 +110,7 @@ void show_status(const json_t *answer) {
 
         show_service(json_object_get(answer, "service"));
         show_workers(workers);
+        show_relay(json_object_get(answer, "relay"));
         show_problems(json_object_get(answer, "problems"));
         show_hardening(workers);
 }
