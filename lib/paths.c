@@ -57,7 +57,7 @@ static int fill_build(struct paths *p, const char *build, const char *source) {
         PUT(p->supervisord, build, "supervisor/wazo-supervisord");
         PUT(p->libexec, build, "workers");
         PUT(p->plugins, build, "workers/plugins");
-        PUT(p->drivers, build, "workers/kit");
+        PUT(p->drivers, build, "workers/drivers");
         PUT(p->services, source, "config/services.d");
         PUT(p->shipped, source, "config/shipped");
         PUT(p->migrations, source, "workers/migrate/sql");
