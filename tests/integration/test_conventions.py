@@ -666,9 +666,8 @@ def test_infos(service, admin):
 
 def test_status(admin):
     status = admin.read('/status')
-    assert list(status) == ['master_tenant', 'service_token', 'bus_consumer', 'rest_api']
-    assert {name: part['status'] for name, part in status.items()} == {'master_tenant': 'ok', 'service_token': 'ok',
-            'bus_consumer': 'fail', 'rest_api': 'ok'}
+    assert list(status)[:4] == ['master_tenant', 'service_token', 'bus_consumer', 'rest_api']
+    assert list(status.values())[:4] == [{'status': 'ok'}, {'status': 'ok'}, {'status': 'fail'}, {'status': 'ok'}]
 
 
 def test_wizard(service, admin):

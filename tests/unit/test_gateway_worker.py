@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from gateway_harness import (CHILD, DRAIN, GRANDCHILD, INFLIGHT, KIND_CONTROL, MASTER, SECRET, STALLED, STRANGER, USER, WANT,
-                             Gateway, call, connect, echo, pack, raw, read_answer, reply, sealed)
+from gateway_harness import (CHILD, DRAIN, GRANDCHILD, INFLIGHT, KIND_CONTROL, KIND_RELAY, MASTER, SECRET, STALLED, STRANGER, USER,
+                             WANT, Gateway, call, connect, echo, pack, raw, read_answer, reply, sealed)
 
 
 @pytest.fixture
@@ -173,6 +173,41 @@ def test_status(gateway):
     assert a.json() == {'master_tenant': {'status': 'ok'}, 'service_token': {'status': 'ok'}, 'bus_consumer': {'status': 'fail'},
                         'rest_api': {'status': 'ok'}}
     assert call(gateway, 'GET', '/1.1/status', auth='users').status == 401
+
+
+def test_status_of_the_relay(gateway):
+    """Its own words, behind those that wazo-confd has; and silence is told as such."""
+    parts = {'publisher': {'state': 'ready', 'reason': '', 'since': '2026-01-02T03:04:05.678Z', 'broker': 'localhost:5672',
+                           'backlog': 3, 'oldest_age_ms': 7, 'confirmed': 5, 'retried': 1, 'parked': 0},
+             'consumer': {'state': 'ready'}, 'sysconfd': {'state': 'backoff', 'reason': 'refused', 'sent': 1}}
+
+    def status():
+        a = call(gateway, 'GET', '/1.1/status').json()
+        return a['bus_consumer'], a['bus_publisher'], a['sysconfd']
+
+    relay = gateway.introduce(8, 'relay', lambda w, r: w.send(r, reply(body=json.dumps(parts).encode())), kind=KIND_RELAY)
+    wanted = {name: value for name, value in parts['publisher'].items() if name != 'broker'}
+    assert status() == ({'status': 'ok'}, {'status': 'ok', **wanted},
+                        {'status': 'fail', 'state': 'backoff', 'reason': 'refused', 'sent': 1})
+    parts['consumer'] = {'state': 'off'}
+    assert status()[0] == {'status': 'ok'}
+    parts['publisher'] = {'state': 'backoff', 'reason': 'localhost:5672: Connection refused'}
+    assert status()[:2] == ({'status': 'fail'}, {'status': 'fail', 'state': 'backoff', 'reason': 'localhost:5672: Connection refused'})
+    parts['publisher'] = {'state': 'off'}
+    assert status()[:2] == ({'status': 'fail'}, {'status': 'ok', 'state': 'off'})
+
+    unknown = ({'status': 'fail'}, *[{'status': 'fail', 'reason': 'the relay does not answer'}] * 2)
+    for nonsense in (b'', b'[]', b'{'):
+        relay.answer = lambda w, r: w.send(r, reply(body=nonsense))
+        assert status() == unknown
+    relay.answer = lambda w, r: w.send(r, reply(503, b'{"message": "the database is away"}'))
+    assert status() == unknown
+    relay.answer = lambda w, r: None
+    begin = time.monotonic()
+    assert status() == unknown and 0.9 < time.monotonic() - begin < 5
+    assert status() == unknown  # it still owes the first answer
+    relay.die()
+    assert status() == unknown
 
 
 def test_openapi(gateway):

@@ -265,7 +265,10 @@ static void answer_metrics(struct exchange *ex, const struct reply *reply) {
 }
 
 void flow_builtin_reply(struct exchange *ex, struct reply *reply) {
-        answer_metrics(ex, reply);
+        if (ex->operation->builtin == BUILTIN_STATUS)
+                status_answer(ex, reply);
+        else
+                answer_metrics(ex, reply);
         if (reply)
                 reply_done(reply);
 }
@@ -277,13 +280,14 @@ void flow_dispatch(struct exchange *ex) {
                 slots_submit(ex);
                 break;
         case BUILTIN_STATUS:
-                status_answer(ex);
+                if (!slots_ask(ex, WIRE_KIND_RELAY))
+                        flow_builtin_reply(ex, NULL);
                 break;
         case BUILTIN_OPENAPI:
                 openapi_answer(ex);
                 break;
         case BUILTIN_METRICS:
-                if (!slots_ask_control(ex))
+                if (!slots_ask(ex, WIRE_KIND_CONTROL))
                         flow_builtin_reply(ex, NULL);
                 break;
         }

@@ -78,9 +78,10 @@ void http_suspend(struct exchange *ex);
 void flow_begin(struct exchange *ex);
 /* The body, if any, is complete. */
 void flow_dispatch(struct exchange *ex);
-/* A reply to something that the gateway asked for itself (metrics); @reply NULL: there was none. */
+/* A reply to something that the gateway asked for itself (metrics, status); @reply NULL: there was none. */
 void flow_builtin_reply(struct exchange *ex, struct reply *reply);
 
 /* status.c, openapi.c, metrics.c: answers of the gateway's own. */
-void status_answer(struct exchange *ex);
+/* With the relay's reply, or NULL where there is none. */
+void status_answer(struct exchange *ex, const struct reply *reply);
 void openapi_answer(struct exchange *ex);

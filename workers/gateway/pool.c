@@ -108,7 +108,7 @@ bool pool_wait(struct exchange *ex, uint64_t now, bool first) {
         struct slot_view views[POOL_SLOTS_MAX];
         const struct slot *slots[POOL_SLOTS_MAX];
         size_t n = pool_views(pool, views, slots), culprit;
-        uint64_t limit = ex->operation->builtin ? POOL_CONTROL_NSEC : g->settings.queue_nsec;
+        uint64_t limit = ex->operation->builtin ? POOL_OWN_NSEC : g->settings.queue_nsec;
         unsigned retry_after = 0;
 
         if (now >= ex->total_deadline) {

@@ -9,8 +9,8 @@
 
 /* ---- pool.c ---- */
 
-/* How long control may take for its part of the metrics. */
-#define POOL_CONTROL_NSEC NSEC_PER_SEC
+/* How long control may take for its part of the metrics, and relay for its of the status. */
+#define POOL_OWN_NSEC NSEC_PER_SEC
 
 /* Puts it into its pool's queue, or answers it. True when it waits. @first: in front of the others. */
 bool pool_wait(struct exchange *ex, uint64_t now, bool first);

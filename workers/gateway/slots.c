@@ -68,6 +68,20 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
 
 /* --- the supervisor's news ------------------------------------------------------------------------------------------ */
 
+/* Whom the gateway asks for itself. Their pools are behind those of the router. */
+static const struct {
+        enum wire_kind kind;
+        const char *name;
+} own_pools[] = {{WIRE_KIND_CONTROL, "control"}, {WIRE_KIND_RELAY, "relay"}};
+
+static struct pool *own_pool(struct slots *s, enum wire_kind kind) {
+        size_t i = 0;
+
+        while (own_pools[i].kind != kind)
+                i++;
+        return &s->pools[s->n_pools - ELEMENTSOF(own_pools) + i];
+}
+
 static void slot_leave_pool(struct slot *slot) {
         if (!slot->pool)
                 return;
@@ -83,9 +97,10 @@ static void slot_join_pool(struct slot *slot) {
         struct slots *s = &slot->gateway->slots;
         struct pool *pool = NULL;
 
-        if (slot->view.kind == WIRE_KIND_CONTROL || streq(slot->name, "control"))
-                pool = &s->pools[s->n_pools - 1];
-        for (size_t i = 0; !pool && i + 1 < s->n_pools; i++)
+        for (size_t i = 0; i < ELEMENTSOF(own_pools); i++)
+                if (slot->view.kind == own_pools[i].kind)
+                        pool = own_pool(s, slot->view.kind);
+        for (size_t i = 0; !pool && i + ELEMENTSOF(own_pools) < s->n_pools; i++)
                 if (streq(s->pools[i].plugin, slot->plugin) && streq(s->pools[i].class, slot->class))
                         pool = &s->pools[i];
         if (pool == slot->pool)
@@ -131,14 +146,15 @@ void slots_free_if_gone(struct slot *slot) {
 }
 
 /* user#2 is of plugin user; the feed tells it exactly. */
-static void slot_guess_names(struct slot *slot, const char *name) {
-        (void) strcopy(slot->name, sizeof(slot->name), name);
+static void slot_guess_names(struct slot *slot, const struct wire_peer *news) {
+        (void) strcopy(slot->name, sizeof(slot->name), news->name);
         if (slot->known)
                 return;
-        (void) strcopy(slot->plugin, sizeof(slot->plugin), name);
+        (void) strcopy(slot->plugin, sizeof(slot->plugin), news->name);
         slot->plugin[strcspn(slot->plugin, "#")] = 0;
         (void) strcopy(slot->class, sizeof(slot->class), "default");
         slot->view.state = WIRE_STATE_READY;
+        slot->view.kind = (enum wire_kind) news->kind;
 }
 
 void slots_update(struct gateway *g, const struct wire_slot *news) {
@@ -197,7 +213,7 @@ int slots_introduce(struct gateway *g, const struct wire_peer *news, int fd) {
         if (r < 0)
                 goto fail;
 
-        slot_guess_names(slot, news->name);
+        slot_guess_names(slot, news);
         slot_join_pool(slot);
         slot->wanted = slot->rested = false;
         peer->next = slot->peers;
@@ -243,9 +259,9 @@ void slots_submit(struct exchange *ex) {
         }
 }
 
-bool slots_ask_control(struct exchange *ex) {
+bool slots_ask(struct exchange *ex, enum wire_kind kind) {
         struct gateway *g = ex->gateway;
-        struct pool *pool = &g->slots.pools[g->slots.n_pools - 1];
+        struct pool *pool = own_pool(&g->slots, kind);
         uint64_t now = now_monotonic();
         bool there = false;
         int r;
@@ -255,11 +271,10 @@ bool slots_ask_control(struct exchange *ex) {
         if (!there || g->slots.held >= g->settings.requests_held)
                 return false;
         ex->pool = pool;
-        ex->total_deadline = now + POOL_CONTROL_NSEC;
+        ex->total_deadline = now + POOL_OWN_NSEC;
         r = pool->first ? -EAGAIN : pool_send(pool, ex, now);
-        if (r > 0 || (r < 0 && !pool_wait(ex, now, false)))
-                return false;
-        http_suspend(ex);
+        if (r == 0 || (r < 0 && pool_wait(ex, now, false)))
+                http_suspend(ex);
         return true;
 }
 
@@ -298,9 +313,9 @@ void slots_give_up_all(struct gateway *g) {
                 }
 }
 
-bool slots_any_ready(const struct gateway *g, enum wire_kind kind) {
+bool slots_any(const struct gateway *g, enum wire_kind kind) {
         for (struct slot *slot = g->slots.first; slot; slot = slot->next)
-                if (slot->known && slot->view.kind == kind && slot->view.state == WIRE_STATE_READY)
+                if (slot->known && slot->view.kind == kind)
                         return true;
         return false;
 }
@@ -308,7 +323,7 @@ bool slots_any_ready(const struct gateway *g, enum wire_kind kind) {
 int slots_start(struct gateway *g) {
         struct slots *s = &g->slots;
 
-        s->n_pools = g->router.n_pools + 1;
+        s->n_pools = g->router.n_pools + ELEMENTSOF(own_pools);
         s->pools = calloc(s->n_pools, sizeof(*s->pools));
         if (!s->pools)
                 return -ENOMEM;
@@ -319,7 +334,8 @@ int slots_start(struct gateway *g) {
                         .problem = g->router.pools[i].problem,
                         .counts = true,
                 };
-        s->pools[s->n_pools - 1] = (struct pool) {.plugin = "control", .class = "default"};
+        for (size_t i = 0; i < ELEMENTSOF(own_pools); i++)
+                s->pools[g->router.n_pools + i] = (struct pool) {.plugin = own_pools[i].name, .class = "default"};
 
         s->armed = NSEC_NEVER;
         return sd_event_add_time(g->event, &s->timer, CLOCK_MONOTONIC, UINT64_MAX, NSEC_PER_MSEC / NSEC_PER_USEC, on_time, g);

@@ -61,7 +61,7 @@ struct pool {
 
 struct slots {
         struct slot *first;
-        struct pool *pools;  /* by the router's numbers, and the last is control's */
+        struct pool *pools;  /* by the router's numbers, then those of whom the gateway asks for itself */
         size_t n_pools;
         size_t executing, held; /* requests with workers; and held altogether */
         size_t next_pool;    /* where the search for the next that waits begins */
@@ -84,11 +84,12 @@ int slots_introduce(struct gateway *g, const struct wire_peer *peer, int fd) _mu
 void slots_submit(struct exchange *ex);
 /* Hands on what the workers of this exchange's pool have answered by now. */
 void slots_feed(struct exchange *ex);
-/* As slots_submit(), for control's part of the metrics. False when control is not there. */
-bool slots_ask_control(struct exchange *ex);
+/* As slots_submit(), for control's part of the metrics or relay's of the status. False, and not answered, when nobody of the
+ * kind is there. */
+bool slots_ask(struct exchange *ex, enum wire_kind kind);
 /* The client is gone: nobody waits any more. */
 void slots_forget(struct exchange *ex);
 /* All that wait are answered 503: the gateway stops. */
 void slots_give_up_all(struct gateway *g);
-/* Whether any slot of this kind is ready. */
-bool slots_any_ready(const struct gateway *g, enum wire_kind kind);
+/* Whether the service has a worker of this kind, in whatever state. */
+bool slots_any(const struct gateway *g, enum wire_kind kind);
