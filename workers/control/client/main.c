@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "workers/control/client/call.h"
+#include "workers/control/client/delegate.h"
 #include "workers/control/client/follow.h"
 #include "workers/control/client/format.h"
 #include "workers/control/client/show.h"
@@ -73,6 +74,7 @@ static void help(FILE *to) {
         (void) fputs("Usage: wazo-suite [OPTIONS] COMMAND [ARGUMENT]\n\nCommands:\n", to);
         for (unsigned i = 0; i < ELEMENTSOF(commands); i++)
                 (void) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+        delegate_help(to);
         (void) fputs("\nA WORKER is a worker's name, or a plugin's for all its instances.\n\nOptions:\n"
                      "  --service NAME   the service to talk to (default: wazo-confd)\n"
                      "  --socket PATH    its control socket (default: $WAZO_SUITE_SOCKET, else /run/NAME/control.sock)\n"
@@ -422,6 +424,9 @@ int main(int argc, char **argv) {
         int code;
 
         format_init();
+        code = argc > 1 ? delegate(argv + 1) : 0;
+        if (code < 0)
+                return complain(EXIT_REFUSED, "cannot execute the program of %s: %s", argv[1], strerror(-code));
         code = parse_options(argc, argv, &o, &given);
         if (code >= 0)
                 return code;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Files for logrotate, rsyslog, cron and monit.
+ */
+#include "config/generate/generate.h"
+
+#define LICENCE "# SPDX-License-Identifier: GPL-3.0-or-later\n"
+
+void generate_logrotate(const struct generator *g, const struct manifest *m, FILE *to) {
+        bool ours = m->kind != MANIFEST_UNIT;
+
+        (void) fputs(LICENCE, to);
+        if (ours)
+                (void) fprintf(to,
+                               "# The name is sorted before \"%s\", the Python package's file about the same log, and \"ignoreduplicates\" has that file\n"
+                               "# passed over, which says the same: without it logrotate would call the second of them an error.\n",
+                               m->service);
+        (void) fprintf(to, "%s {\n        daily\n        rotate 15\n        compress\n        copytruncate\n        missingok\n"
+                           "        notifempty\n%s}\n", m->log, ours ? "        ignoreduplicates\n" : "");
+}
+
+void generate_rsyslog(const struct generator *g, const struct manifest *m, FILE *to) {
+        (void) fprintf(to, LICENCE "# %s has a log file of its own.\n:programname, isequal, \"%s\" stop\n", m->service, m->service);
+}
+
+void generate_cron(const struct generator *g, const struct manifest *m, FILE *to) {
+        (void) fputs(LICENCE, to);
+        for (size_t i = 0; i < m->facts.n_jobs; i++) {
+                const struct facts_job *j = &m->facts.jobs[i];
+
+                (void) fprintf(to, "# %s\n%s %s %s\n", j->purpose, j->at, j->user, j->command);
+        }
+}
+
+/* A unit that systemd starts again is only told about; monit starts what nobody else would. */
+void generate_monit(const struct generator *g, const struct manifest *m, FILE *to) {
+        bool restarts = m->facts.unit.restart == FACTS_RESTART_NO && !strchr(m->facts.unit.name, '*');
+
+        (void) fprintf(to,
+                       LICENCE "check program suite-%s with path \"%s/libexec/wazo-suite/wazo-monit-check %s\" with timeout 30 seconds\n"
+                               "  group wazo-suite\n",
+                       m->service, g->prefix, m->service);
+        if (restarts)
+                (void) fprintf(to,
+                               "  start program = \"/bin/systemctl start %s\" with timeout %d seconds\n"
+                               "  stop program = \"/bin/systemctl stop %s\" with timeout %d seconds\n"
+                               "  if status = 2 for 2 cycles then restart\n"
+                               "  if 5 restarts within 5 cycles then unmonitor\n",
+                               m->facts.unit.name, (int) (m->facts.unit.start / 1000), m->facts.unit.name, (int) (m->facts.unit.start / 1000));
+        (void) fprintf(to, "  if status != 0 for 2 cycles then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n"
+                           "    else if succeeded then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n", g->prefix, g->prefix);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "workers/control/client/delegate.h"
+
+#include "lib/paths.h"
+
+static const struct {
+        const char *command, *program, *help;
+} delegates[] = {
+        {"generate", "wazo-generate", "KIND [SERVICE...]: files made from the manifests, or how this host's differ"},
+        {"check", "wazo-check", "[SERVICE...]: whether the host agrees with the manifests, and how to mend it"},
+};
+
+int delegate(char **argv) {
+        for (unsigned i = 0; i < ELEMENTSOF(delegates); i++) {
+                struct paths paths;
+                char program[512];
+                int r;
+
+                if (!streq(argv[0], delegates[i].command))
+                        continue;
+                r = paths_find(&paths);
+                if (r == 0)
+                        r = paths_program(&paths, delegates[i].program, program, sizeof(program));
+                if (r < 0)
+                        return r;
+                (void) execv(program, argv);
+                return -errno;
+        }
+        return 0;
+}
+
+void delegate_help(FILE *to) {
+        for (unsigned i = 0; i < ELEMENTSOF(delegates); i++)
+                (void) fprintf(to, "  %-10s %s\n", delegates[i].command, delegates[i].help);
+}
