@@ -512,14 +512,14 @@ static const struct {
         const char *body, *text;
         unsigned status;
 } bad_events[] = {
-        {"", "it is no JSON object", 400},
-        {"[]x", "it is no JSON object", 400},
-        {"[]", "it is no JSON object", 400},
-        {" [1]", "it is no JSON object", 400},
-        {"null", "it is no JSON object", 400},
-        {"\"tenant_added\"", "it is no JSON object", 400},
-        {"{\"uuid\": \"\xff\"}", "it is no JSON object", 400},
-        {"{\"uuid\": ", "it is no JSON object", 400},
+        {"", "it is no JSON object", 415},
+        {"[]x", "it is no JSON object", 415},
+        {"[]", "it is no JSON object", 415},
+        {" [1]", "it is no JSON object", 415},
+        {"null", "it is no JSON object", 415},
+        {"\"tenant_added\"", "it is no JSON object", 415},
+        {"{\"uuid\": \"\xff\"}", "it is no JSON object", 415},
+        {"{\"uuid\": ", "it is no JSON object", 415},
         {"{\"uuid\": \"u\", \"then\": \"refuse\"}", "Input Error - no such band", 400},
         {"{\"uuid\": \"u\", \"then\": \"sql\"}", "no such table: nowhere", 500},
         {"{\"uuid\": \"u\", \"then\": \"busy\"}", "Device or resource busy", 503},

@@ -332,7 +332,7 @@ int wazo_plugin_event(struct wazo_host *host, const struct request *event, struc
                 return answer_event(reply, 404, "the plugin has not subscribed to it");
         r = read_event(event, &object);
         if (r > 0)
-                return answer_event(reply, 400, "it is no JSON object");
+                return answer_event(reply, 415, "it is no JSON object");
         if (r >= 0)
                 r = transact(&ctx, run_event, &(const struct event_call) {s, object});
         r = r < 0 ? answer_failed_event(&ctx, r, reply) : answer_event(reply, 204, NULL);

@@ -48,7 +48,7 @@ int wazo_plugin_job(struct wazo_host *host, const char *name) _must_check_;
 /*
  * The handler of one event of another daemon, in a transaction of its own that sees all tenants. Of @event are read: .path, the
  * event's name; .body or .body_fd, its JSON object; .deadline. *reply says how it went, its body why, as plain text: 204
- * committed; 4xx it will never be (400: no JSON object, 404: nobody subscribed, or what the handler refused with); 503 the
+ * committed; 4xx it will never be (415: no JSON object, 404: nobody subscribed, or what the handler refused with); 503 the
  * database was busy, 5xx anything else, which another time may be better. A negative errno only when there is no reply at all.
  */
 int wazo_plugin_event(struct wazo_host *host, const struct request *event, struct reply *reply) _must_check_;

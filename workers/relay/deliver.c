@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "workers/relay/deliver.h"
+#include "workers/relay/deliver-internal.h"
 
 #include <stdio.h>
-#include <sys/epoll.h>
 
-#include "lib/channel.h"
 #include "lib/log.h"
 #include "lib/mask.h"
-#include "lib/memfd.h"
-#include "lib/request.h"
 #include "workers/relay/store.h"
 
-/* Workers of plugins, those that drain included. */
-#define PEERS_MAX 512
-/* Messages of one peer before others have their turn. */
-#define MESSAGES_AT_ONCE 32
-/* A handler may take as long as a request; in front of it may be one. */
-#define ATTEMPT_NSEC (30 * NSEC_PER_SEC)
 /* The first wait behind a failure, and the longest. */
 #define RETRY_NSEC (500 * NSEC_PER_MSEC)
 #define RETRY_MAX_NSEC (60 * NSEC_PER_SEC)
@@ -24,126 +14,6 @@
 #define DEATH_NSEC (100 * NSEC_PER_MSEC)
 #define STRIKES_MAX 2
 #define ACCURACY_USEC 10000
-
-/* An event for one plugin. */
-struct handover {
-        struct handover *next;
-        struct event *event;
-        unsigned tries, strikes;
-        uint64_t retry_at;
-        bool died;              /* its worker did, with it at its hands, and we do not know yet of what */
-        uint32_t slot;          /* that worker's, and how many of its deaths were known when it got the event */
-        uint32_t deaths_before;
-        bool over;              /* what is left is to tell it */
-        enum deliver_outcome outcome;
-        char error[WIRE_TEXT_MAX];
-};
-
-struct peer {
-        struct peer *next, **link;
-        struct deliver *deliver;
-        struct plugin *plugin; /* NULL: one that gets no events */
-        uint32_t slot, generation;
-        int fd;                /* the source's */
-        sd_event_source *io;
-        bool unusable;         /* nothing more is sent to it: its end comes */
-        char name[WIRE_NAME_MAX];
-};
-
-/* What the feed said of one worker of a plugin that gets events. */
-struct slot {
-        struct slot *next;
-        uint32_t id;
-        struct plugin *plugin;
-        uint32_t state, cause;
-        uint32_t deaths;       /* of its own making */
-        bool wanted;           /* WANT was sent, and the feed has said nothing since */
-};
-
-struct plugin {
-        struct plugin *next;
-        struct deliver *deliver;
-        struct handover *first, *last;
-        struct peer *busy;     /* has the first of them */
-        uint64_t id, deadline; /* of that REQUEST */
-        uint64_t sent;
-        char name[WIRE_NAME_MAX];
-};
-
-struct deliver {
-        struct deliver_setup setup;
-        struct plugin *plugins;
-        struct slot *slots;
-        struct peer *peers;    /* the newest first */
-        unsigned n_peers;
-        size_t n_held;
-        uint64_t last_id;
-        bool draining, finish;
-        sd_event_source *timer;
-};
-
-static void pump(struct plugin *p);
-
-/* ---- events ---- */
-
-static void digest(const char *data, size_t size, char ret[EVENT_ID_SIZE]) {
-        uint64_t hash = UINT64_C(14695981039346656037);
-
-        for (size_t i = 0; i < size; i++)
-                hash = (hash ^ (uint8_t) data[i]) * UINT64_C(1099511628211);
-        (void) snprintf(ret, EVENT_ID_SIZE, "%016llx", (unsigned long long) hash);
-}
-
-int event_new(const char *name, const char *message_id, const char *routing_key, const char *headers, const char *payload, size_t size,
-              struct event **ret) {
-        struct event *e = calloc(1, sizeof(*e));
-
-        if (!e)
-                return -ENOMEM;
-        e->name = strdup(name);
-        e->message_id = strdup(message_id);
-        e->routing_key = strdup(routing_key);
-        e->headers = strdup(headers);
-        e->payload = malloc(size + 1);
-        if (!e->name || !e->message_id || !e->routing_key || !e->headers || !e->payload) {
-                (void) event_free(e);
-                return -ENOMEM;
-        }
-        memcpy(e->payload, payload, size);
-        e->payload[size] = 0;
-        e->size = size;
-        digest(payload, size, e->id);
-        *ret = e;
-        return 0;
-}
-
-struct event *event_free(struct event *e) {
-        if (!e)
-                return NULL;
-        free(e->name);
-        free(e->message_id);
-        free(e->routing_key);
-        free(e->headers);
-        free(e->payload);
-        free(e);
-        return NULL;
-}
-
-/* ---- the table of plugins and their workers ---- */
-
-static struct plugin *find_plugin(const struct deliver *d, const char *name, size_t n) {
-        for (struct plugin *p = d->plugins; p; p = p->next)
-                if (strlen(p->name) == n && strncmp(p->name, name, n) == 0)
-                        return p;
-        return NULL;
-}
-
-static struct slot *find_slot(const struct deliver *d, uint32_t id) {
-        for (struct slot *s = d->slots; s; s = s->next)
-                if (s->id == id)
-                        return s;
-        return NULL;
-}
 
 int deliver_new(const struct deliver_setup *setup, struct deliver **ret) {
         struct deliver *d = calloc(1, sizeof(*d));
@@ -170,26 +40,26 @@ int deliver_add_plugin(struct deliver *d, const char *name) {
         return 0;
 }
 
-static void peer_free(struct peer *peer) {
-        *peer->link = peer->next;
-        if (peer->next)
-                peer->next->link = peer->link;
-        peer->deliver->n_peers--;
-        (void) sd_event_source_disable_unref(peer->io);
-        free(peer);
-}
-
-/* Takes the first handover off, and its event when nobody else has it. */
-static void handover_pop(struct plugin *p) {
-        struct handover *h = p->first;
+/* Takes a handover off its place. Returns its event when nobody else has that. */
+static struct event *take_off(struct plugin *p, struct handover **at) {
+        struct handover *h = *at;
         struct event *e = h->event;
 
-        p->first = h->next;
-        if (!p->first)
-                p->last = NULL;
+        *at = h->next;
+        if (p->last == h) {
+                p->last = p->first;
+                while (p->last && p->last->next)
+                        p->last = p->last->next;
+        }
         p->deliver->n_held--;
         free(h);
-        if (--e->pending == 0)
+        return --e->pending == 0 ? e : NULL;
+}
+
+static void finish(struct plugin *p, struct handover **at) {
+        struct event *e = take_off(p, at);
+
+        if (e)
                 p->deliver->setup.finished(p->deliver->setup.userdata, e);
 }
 
@@ -208,7 +78,7 @@ struct deliver *deliver_free(struct deliver *d) {
                 struct plugin *p = d->plugins;
 
                 while (p->first)
-                        handover_pop(p);
+                        (void) event_free(take_off(p, &p->first));
                 d->plugins = p->next;
                 free(p);
         }
@@ -270,7 +140,7 @@ static void failed(struct plugin *p, struct handover *h, uint64_t now) {
                     h->error, (double) wait / (double) NSEC_PER_SEC, h->tries + 1, p->deliver->setup.tries);
 }
 
-static void on_answer(struct plugin *p, const struct reply *reply) {
+void deliver_answered(struct plugin *p, const struct reply *reply) {
         struct handover *h = p->first;
         _cleanup_free_ char *text = reply->body ? mask_line(reply->body, MIN(reply->body_size, sizeof(h->error))) : NULL;
 
@@ -287,25 +157,26 @@ static void on_answer(struct plugin *p, const struct reply *reply) {
                 end(h, DELIVER_GIVEN_UP);
         else
                 failed(p, h, now_monotonic());
+        deliver_flush(p->deliver);
 }
 
 /* A death of which nothing is known is taken for one of its own. */
 static void judge_death(struct plugin *p, struct handover *h) {
-        const struct slot *slot = find_slot(p->deliver, h->slot);
+        const struct slot *slot = slot_find(p->deliver, h->slot);
 
         h->died = false;
         if (slot && slot->deaths == h->deaths_before)
                 return;
         h->tries++;
         h->strikes++;
-        (void) snprintf(h->error, sizeof(h->error), "its plugin ended with it in its hands (%s)", slot ? wire_cause_to_string(slot->cause) : "no reason known");
+        (void) snprintf(h->error, sizeof(h->error), "its plugin ended with it in its hands (%s)", slot ? wire_cause_to_string(slot->cause) : "nobody knows of what");
         if (h->strikes >= STRIKES_MAX)
                 end(h, DELIVER_GIVEN_UP);
         else
                 log_warning("event %s (%s): plugin '%s' ended with it in its hands: once more", h->event->name, h->event->id, p->name);
 }
 
-static void died(struct plugin *p, const struct peer *peer) {
+void deliver_died(struct plugin *p, const struct peer *peer) {
         struct handover *h = p->first;
         uint64_t now = now_monotonic();
         struct wire_inflight inflight = {.slot = peer->slot, .generation = peer->generation, .age_nsec = now - p->sent, .method = "EVENT"};
@@ -320,78 +191,21 @@ static void died(struct plugin *p, const struct peer *peer) {
 
 /* ---- handing over ---- */
 
-/* Inline when the packet holds it, else in a memory file. */
-static int send_to(struct peer *peer, uint64_t id, uint64_t deadline, const struct event *e) {
-        struct request request = {
-                .deadline = deadline, .id = e->id, .method = "EVENT", .path = e->name, .base_url = "", .script_name = "", .tenant = "",
-                .auth_id = "", .accept = "", .content_type = "application/json", .idempotency_key = "",
-                .body = e->payload, .body_size = e->size, .body_fd = -1,
-        };
-        _cleanup_close_ int fd = -1;
-        struct pack p = PACK_NULL;
+static void hand_over(struct plugin *p, struct handover *h, uint64_t now) {
+        const struct slot *slot;
         int r;
 
-        r = request_encode(&request, &p);
-        if (r >= 0 && p.size > WIRE_INLINE_MAX) {
-                pack_done(&p);
-                p = PACK_NULL;
-                fd = memfd_sealed("event", e->payload, e->size);
-                request.body_fd = fd;
-                r = fd < 0 ? fd : request_encode(&request, &p);
-        }
-        if (r >= 0)
-                r = channel_send(peer->fd, WIRE_REQUEST, id, p.data, p.size, &fd, fd >= 0);
-        pack_done(&p);
-        return r;
-}
-
-/* A worker that rests is asked for, once. */
-static void want(struct plugin *p) {
-        for (struct slot *s = p->deliver->slots; s; s = s->next) {
-                struct wire_want message = {.slot = s->id};
-
-                if (s->plugin != p || s->state != WIRE_STATE_RESTING || s->wanted)
-                        continue;
-                s->wanted = true;
-                p->deliver->setup.tell(p->deliver->setup.userdata, WIRE_WANT, &message, sizeof(message));
-                return;
-        }
-}
-
-static bool has_worker(const struct plugin *p) {
-        for (const struct peer *peer = p->deliver->peers; peer; peer = peer->next)
-                if (peer->plugin == p && !peer->unusable)
-                        return true;
-        return false;
-}
-
-static void hand_over(struct plugin *p, struct handover *h, uint64_t now) {
-        struct deliver *d = p->deliver;
-
         h->retry_at = 0;
-        for (struct peer *peer = d->peers; peer; peer = peer->next) {
-                const struct slot *slot = find_slot(d, peer->slot);
-                int r;
-
-                if (peer->plugin != p || peer->unusable)
-                        continue;
-                r = send_to(peer, d->last_id + 1, now + ATTEMPT_NSEC, h->event);
-                if (r < 0) {
-                        /* Its end is about to be read, or it has no room, or we have no memory. */
-                        peer->unusable |= r == -EPIPE || r == -ECONNRESET;
-                        h->retry_at = now + DEATH_NSEC;
-                        continue;
-                }
-                h->retry_at = 0;
-                h->slot = peer->slot;
-                h->deaths_before = slot ? slot->deaths : 0;
-                p->busy = peer;
-                p->id = ++d->last_id;
-                p->sent = now;
-                p->deadline = now + ATTEMPT_NSEC;
+        r = plugin_send(p, h->event, now, now + p->deliver->setup.attempt);
+        if (r == -ENOENT)
+                plugin_want(p);
+        else if (r < 0)
+                h->retry_at = now + DEATH_NSEC; /* it has no room, or we have no memory */
+        if (r < 0)
                 return;
-        }
-        want(p);
+        slot = slot_find(p->deliver, p->busy->slot);
+        h->slot = p->busy->slot;
+        h->deaths_before = slot ? slot->deaths : 0;
 }
 
 /* Whether it is told, and the next may come. */
@@ -404,7 +218,7 @@ static bool settle(struct plugin *p, struct handover *h, uint64_t now) {
                 return false;
         }
         h->event->rejected |= h->outcome == DELIVER_NO_EVENT;
-        handover_pop(p);
+        finish(p, &p->first);
         return true;
 }
 
@@ -412,7 +226,7 @@ static void overdue(struct plugin *p) {
         struct wire_stalled stalled = {.slot = p->busy->slot, .generation = p->busy->generation, .cause = WIRE_CAUSE_DEADLINE};
 
         log_error("worker '%s' (generation %u) owes an answer to event %s for %u s: it is to be aborted", p->busy->name,
-                  p->busy->generation, p->first->event->name, (unsigned) (ATTEMPT_NSEC / NSEC_PER_SEC));
+                  p->busy->generation, p->first->event->name, (unsigned) (p->deliver->setup.attempt / NSEC_PER_SEC));
         p->busy->unusable = true;
         p->deliver->setup.tell(p->deliver->setup.userdata, WIRE_STALLED, &stalled, sizeof(stalled));
 }
@@ -431,7 +245,9 @@ static void pump(struct plugin *p) {
                                 return;
                         continue;
                 }
-                if (!p->deliver->draining || p->deliver->finish)
+                if (p->deliver->draining && !p->deliver->finish)
+                        h->retry_at = 0;
+                else
                         hand_over(p, h, now);
                 return;
         }
@@ -443,158 +259,10 @@ void deliver_flush(struct deliver *d) {
         arm(d);
 }
 
-/* ---- from plugins ---- */
-
-static void lost(struct peer *peer) {
-        struct deliver *d = peer->deliver;
-        struct plugin *p = peer->plugin;
-
-        if (p && p->busy == peer)
-                died(p, peer);
-        peer_free(peer);
-        /* It may have committed without a word. */
-        d->setup.nudged(d->setup.userdata);
-        deliver_flush(d);
-}
-
-static void broke(struct peer *peer, const char *what) {
-        struct wire_stalled stalled = {.slot = peer->slot, .generation = peer->generation, .cause = WIRE_CAUSE_PROTOCOL};
-
-        log_error("worker '%s' (generation %u) sent %s: its channel is dropped", peer->name, peer->generation, what);
-        peer->deliver->setup.tell(peer->deliver->setup.userdata, WIRE_STALLED, &stalled, sizeof(stalled));
-        lost(peer);
-}
-
-/* Whether the peer is there still. */
-static bool on_reply(struct peer *peer, struct channel_message *m) {
-        struct plugin *p = peer->plugin;
-        struct reply reply;
-        int r;
-
-        if (!p || p->busy != peer || p->id != m->header.id) {
-                broke(peer, "a reply that nobody waits for");
-                return false;
-        }
-        r = reply_decode(m->body, m->header.size, m->n_fds > 0 ? m->fds[0] : -1, &reply);
-        if (r < 0) {
-                broke(peer, "a malformed reply");
-                return false;
-        }
-        (void) channel_message_take_fd(m, 0);
-        on_answer(p, &reply);
-        reply_done(&reply);
-        deliver_flush(peer->deliver);
-        return true;
-}
-
-static int on_peer(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        struct peer *peer = userdata;
-        struct channel_message m;
-        bool nudged = false;
-        struct deliver *d = peer->deliver;
-
-        for (unsigned n = 0; peer && n < MESSAGES_AT_ONCE; n++) {
-                int r = channel_receive(fd, WIRE_TELL, &m);
-
-                if (r == -EAGAIN)
-                        break;
-                if (r == -EBADMSG)
-                        broke(peer, "something that is no message");
-                else if (r <= 0)
-                        lost(peer);
-                if (r <= 0)
-                        break;
-                nudged |= m.header.type == WIRE_NUDGE;
-                if (m.header.type == WIRE_REPLY && !on_reply(peer, &m))
-                        peer = NULL;
-                channel_message_done(&m);
-        }
-        if (nudged)
-                d->setup.nudged(d->setup.userdata);
-        return 0;
-}
-
-/* Instances of a plugin are named NAME or NAME#2; NAME.CLASS are not there for events. */
-static size_t plugin_length(const char *worker) {
-        return strcspn(worker, "#");
-}
-
-int deliver_introduce(struct deliver *d, const struct wire_peer *news, int fd) {
-        _cleanup_close_ int owned = fd;
-        struct peer *peer;
-        int r;
-
-        if (d->n_peers >= PEERS_MAX)
-                return -ENOBUFS;
-        peer = calloc(1, sizeof(*peer));
-        if (!peer)
-                return -ENOMEM;
-        *peer = (struct peer) {.deliver = d, .slot = news->slot, .generation = news->generation, .fd = fd};
-        (void) strcopy(peer->name, sizeof(peer->name), news->name);
-        peer->plugin = find_plugin(d, peer->name, plugin_length(peer->name));
-        r = sd_event_add_io(d->setup.event, &peer->io, fd, EPOLLIN, on_peer, peer);
-        if (r >= 0)
-                r = sd_event_source_set_io_fd_own(peer->io, true);
-        if (r < 0) {
-                (void) sd_event_source_disable_unref(peer->io);
-                free(peer);
-                return r;
-        }
-        (void) fd_steal(&owned);
-        peer->next = d->peers;
-        peer->link = &d->peers;
-        if (peer->next)
-                peer->next->link = &peer->next;
-        d->peers = peer;
-        d->n_peers++;
-        deliver_flush(d);
-        return 0;
-}
-
-/* ---- from the supervisor ---- */
-
-/* Those that a request may be to blame for: not a signal from outside, not a stop, not a start that failed. */
-static uint32_t own_deaths(const struct wire_slot *news) {
-        static const enum wire_cause own[] = {WIRE_CAUSE_EXIT, WIRE_CAUSE_SIGNAL, WIRE_CAUSE_DEADLINE, WIRE_CAUSE_OOM, WIRE_CAUSE_SANDBOX,
-                                              WIRE_CAUSE_PROTOCOL};
-        uint32_t n = 0;
-
-        for (size_t i = 0; i < ELEMENTSOF(own); i++)
-                n += news->deaths[own[i]];
-        return n;
-}
-
-void deliver_slot(struct deliver *d, const struct wire_slot *news) {
-        struct slot *s = find_slot(d, news->slot);
-        struct plugin *p;
-
-        if (news->kind != WIRE_KIND_PLUGIN || !wire_string_valid(news->name))
-                return;
-        p = find_plugin(d, news->name, plugin_length(news->name));
-        if (!p)
-                return;
-        if (!s) {
-                s = calloc(1, sizeof(*s));
-                if (!s)
-                        return; /* the next one may have better luck */
-                s->id = news->slot;
-                s->next = d->slots;
-                d->slots = s;
-        }
-        s->plugin = p;
-        s->state = news->state;
-        if (s->deaths != own_deaths(news))
-                s->cause = news->cause;
-        s->deaths = own_deaths(news);
-        s->wanted = false;
-        pump(p);
-        arm(d);
-}
-
-/* ---- from the consumer ---- */
+/* ---- the interface ---- */
 
 int deliver_add(struct deliver *d, const char *plugin, struct event *e) {
-        struct plugin *p = find_plugin(d, plugin, strlen(plugin));
+        struct plugin *p = plugin_find(d, plugin, strlen(plugin));
         struct handover *h;
 
         if (!p)
@@ -625,29 +293,11 @@ size_t deliver_held(const struct deliver *d) {
         return d->n_held;
 }
 
-/* The first that no worker has, and whose end is not decided. NULL: none. */
+/* The first that no worker has, and whose end is not decided: *it is NULL when there is none. */
 static struct handover **oldest_waiting(struct plugin *p) {
-        struct handover **at = &p->first;
+        struct handover *h = p->first;
 
-        if (*at && (p->busy || (*at)->over || (*at)->died))
-                at = &(*at)->next;
-        return at;
-}
-
-static bool forget_one(struct plugin *p) {
-        struct handover **at = oldest_waiting(p), *h = *at;
-
-        if (!h)
-                return false;
-        *at = h->next;
-        p->last = NULL;
-        for (struct handover *last = p->first; last; last = last->next)
-                p->last = last;
-        p->deliver->n_held--;
-        if (--h->event->pending == 0)
-                p->deliver->setup.finished(p->deliver->setup.userdata, h->event);
-        free(h);
-        return true;
+        return h && (p->busy || h->over || h->died) ? &h->next : &p->first;
 }
 
 size_t deliver_forget(struct deliver *d, size_t keep) {
@@ -656,11 +306,15 @@ size_t deliver_forget(struct deliver *d, size_t keep) {
 
         while (any && d->n_held > keep) {
                 any = false;
-                for (struct plugin *p = d->plugins; p && d->n_held > keep; p = p->next)
-                        if (forget_one(p)) {
-                                forgotten++;
-                                any = true;
-                        }
+                for (struct plugin *p = d->plugins; p && d->n_held > keep; p = p->next) {
+                        struct handover **at = oldest_waiting(p);
+
+                        if (!*at)
+                                continue;
+                        finish(p, at);
+                        forgotten++;
+                        any = true;
+                }
         }
         arm(d);
         return forgotten;
@@ -674,21 +328,9 @@ void deliver_drain(struct deliver *d, bool finish) {
 
 bool deliver_is_idle(const struct deliver *d) {
         for (const struct plugin *p = d->plugins; p; p = p->next)
-                if (p->busy || (p->first && (p->first->over || (d->finish && has_worker(p)))))
+                if (p->busy || (p->first && (p->first->over || (d->finish && plugin_has_worker(p)))))
                         return false;
         return true;
-}
-
-/* Why nothing moves. */
-static const char *state_of(const struct plugin *p) {
-        if (p->busy)
-                return "working";
-        if (has_worker(p))
-                return "waiting";
-        for (const struct slot *s = p->deliver->slots; s; s = s->next)
-                if (s->plugin == p)
-                        return wire_state_to_string(s->state);
-        return "absent";
 }
 
 json_t *deliver_status(const struct deliver *d) {
@@ -700,7 +342,7 @@ json_t *deliver_status(const struct deliver *d) {
                 for (const struct handover *h = p->first; h; h = h->next)
                         waiting++;
                 if (waiting > 0 && json_object_set_new(all, p->name, json_pack("{s:I, s:i, s:s, s:s}", "waiting", waiting, "tries", (int) p->first->tries,
-                                                                               "error", p->first->error, "state", state_of(p))) < 0) {
+                                                                               "error", p->first->error, "state", plugin_state(p))) < 0) {
                         json_decref(all);
                         return NULL;
                 }
