@@ -7,16 +7,16 @@
 #define LICENCE "# SPDX-License-Identifier: GPL-3.0-or-later\n"
 
 void generate_logrotate(const struct generator *g, const struct manifest *m, FILE *to) {
-        bool ours = m->kind != MANIFEST_UNIT;
+        bool beside = m->facts.unit.replaces;
 
         (void) fputs(LICENCE, to);
-        if (ours)
+        if (beside)
                 (void) fprintf(to,
                                "# The name is sorted before \"%s\", the Python package's file about the same log, and \"ignoreduplicates\" has that file\n"
                                "# passed over, which says the same: without it logrotate would call the second of them an error.\n",
                                m->service);
         (void) fprintf(to, "%s {\n        daily\n        rotate 15\n        compress\n        copytruncate\n        missingok\n"
-                           "        notifempty\n%s}\n", m->log, ours ? "        ignoreduplicates\n" : "");
+                           "        notifempty\n%s}\n", m->log, beside ? "        ignoreduplicates\n" : "");
 }
 
 void generate_rsyslog(const struct generator *g, const struct manifest *m, FILE *to) {

@@ -200,7 +200,7 @@ static int make_kind(struct run *run, const struct generate_kind *kind, bool all
 
                 if (!m)
                         return complain(-ENOENT, "no service is called '%s'", a->services[i]);
-                if (kind->wanted(m) != GENERATE_NOT)
+                if (kind->wanted(m) == GENERATE_OURS || (kind->wanted(m) == GENERATE_ON_REQUEST && !all))
                         r = make_one(run, kind, m);
                 else if (!all)
                         return complain(-EINVAL, "by its manifest, %s has nothing of kind %s", m->service, kind->name);

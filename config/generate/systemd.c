@@ -76,12 +76,11 @@ void generate_sysusers(const struct generator *g, const struct manifest *m, FILE
 }
 
 void generate_tmpfiles(const struct generator *g, const struct manifest *m, FILE *to) {
-        (void) fprintf(to,
-                       LICENCE "# What is there already keeps its owner and mode: the log may be the Python %s's.\n"
-                               "d %s :0755 :%s :%s -\n"
-                               "d %s :0750 :%s :%s -\n"
-                               "f %s :0640 :%s :adm -\n",
-                       m->service, m->run, m->user, m->user, m->state, m->user, m->user, m->log, m->user);
+        (void) fputs(LICENCE, to);
+        if (m->facts.unit.replaces)
+                (void) fprintf(to, "# What is there already keeps its owner and mode: the log may be the Python %s's.\n", m->service);
+        (void) fprintf(to, "d %s :0755 :%s :%s -\nd %s :0750 :%s :%s -\nf %s :0640 :%s :adm -\n",
+                       m->run, m->user, m->user, m->state, m->user, m->user, m->log, m->user);
         if (m->kind == MANIFEST_NATIVE)
                 (void) fprintf(to, "d %s/db :0700 :%s :%s -\n", m->state, m->user, m->user);
 }
