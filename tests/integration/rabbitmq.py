@@ -229,6 +229,11 @@ class Broker:
         return pika.ConnectionParameters('127.0.0.1', self.port, '/', pika.PlainCredentials(USER, PASSWORD), heartbeat=0,
                                          blocked_connection_timeout=60 * SLOW)
 
+    def settings(self, exchange, port=None, **more):
+        """Of config.yml: a service that uses it."""
+        pairs = {'host': '127.0.0.1', 'port': port or self.port, 'username': USER, 'password': PASSWORD, 'exchange_name': exchange, **more}
+        return f'bus: {json.dumps(pairs)}\n'
+
     def observe(self, exchange='wazo-headers', **more):
         """An Observer of all that is published there; made before the first publish, or nothing hears it."""
         observer = Observer(self, exchange, **more)
@@ -293,6 +298,13 @@ class Observer:
         assert len(found) == n, f'{len(found)} of {n} messages: {found[-10:]}'
         return found
 
+    def take_some(self, seconds):
+        """Whatever comes until there is nothing for so long."""
+        found = []
+        while piece := self._read(bool, seconds, 0.0):
+            found += piece
+        return found
+
     def take_until(self, enough, seconds=20):
         """The next messages, until enough(all of them)."""
         found = self._read(enough, seconds, 0.0)
@@ -300,7 +312,7 @@ class Observer:
         return found
 
     def _read(self, enough, seconds, more):
-        found, until, late = [], time.monotonic() + seconds * SLOW, False
+        found, until, late = [], time.monotonic() + seconds * (1 if seconds < 1 else SLOW), False
         channel = self.channel()
         channel.basic_qos(prefetch_count=ACK_EVERY * 2)
         while True:

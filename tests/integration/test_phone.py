@@ -4,44 +4,8 @@ reload request that the outbox holds for it."""
 
 import pytest
 
+from owed import DIALPLAN, PJSIP, QUEUE, SCCP, VOICEMAIL, Outbox
 from rest import *
-
-SYSCONFD = ('dialplan reload', 'module reload res_pjsip.so', 'module reload chan_sccp.so', 'module reload app_queue.so',
-            'voicemail reload')
-DIALPLAN, PJSIP, SCCP, QUEUE, VOICEMAIL = SYSCONFD
-
-
-class Outbox:
-    """What is owed since the last look, compared with what should be."""
-
-    def __init__(self, service, origin):
-        self.database, self.origin = Database(service), origin
-        self.last = self.database.last_owed()
-
-    def expect(self, reload, *events, calls=()):
-        """@reload: the set of Asterisk's commands, or None; @events: (name, routing key, data[, user]) in order;
-        @calls: (path, query) of sysconfd, between the two."""
-        owed, self.last = self.database.owed_since(self.last), self.database.last_owed()
-        shown = '\n'.join(map(str, owed))
-        if reload is not None:
-            kind, name, _, headers, payload = owed.pop(0)
-            assert (kind, name, headers) == ('sysconfd', '/exec_request_handlers', {'method': 'POST'}), shown
-            assert list(payload) == ['ipbx'], shown
-            assert sorted(payload['ipbx']) == sorted(reload), shown
-        for path, query in calls:
-            assert owed.pop(0) == ('sysconfd', path, '', {'method': 'GET', 'query': query}, None), shown
-        assert [row[1] for row in owed] == [event[0] for event in events], shown
-        for (kind, name, key, headers, payload), (_, routing_key, data, *user) in zip(owed, events):
-            assert kind == 'event'
-            assert key == routing_key
-            body = dict(headers)
-            assert TIMESTAMP.fullmatch(headers.pop('timestamp'))
-            assert headers == {'name': name, 'origin_uuid': self.origin, 'tenant_uuid': MASTER,
-                               'required_access': 'event.' + name, 'required_acl': 'events.' + routing_key,
-                               'user_uuid:' + (user[0] if user else '*'): True}
-            assert payload.pop('data') == data
-            assert payload == body, 'a body repeats the headers'
-
 
 @pytest.fixture
 def outbox(service, admin):
@@ -163,7 +127,7 @@ def test_scenario(service, admin, outbox):
     admin.remove(on_extension)
     outbox.expect({DIALPLAN, PJSIP, QUEUE}, ('line_extension_dissociated', 'config.line_extension_associated.deleted', pair))
     admin.remove(on_endpoint)
-    owed = Database(service).owed_since(outbox.last)
+    owed = outbox.owed()
     # The name of the line in this one is the line's before or after: the facts do not say.
     name = owed[-1][4]['data']['line']['name']
     assert name in (None, endpoint['name'])
@@ -352,9 +316,9 @@ def test_what_is_in_use_stays(admin):
 def test_delete_of_the_line(service, admin, outbox):
     """The shortcut: user and endpoint go off, the endpoint with it; the extension and the user stay."""
     phone = Phone(admin, '1040', '1040')
-    outbox.last = outbox.database.last_owed()
+    outbox.skip()
     admin.remove('/lines/%d' % phone.line['id'])
-    names = [row[1] for row in outbox.database.owed_since(outbox.last)]
+    names = [row[1] for row in outbox.owed()]
     assert names[0] == '/exec_request_handlers' and names.count('/exec_request_handlers') == 1
     assert 'user_line_dissociated' in names and names.index('user_line_dissociated') < names.index('line_deleted')
     assert names.count('line_deleted') == 1
@@ -371,9 +335,9 @@ def test_delete_of_the_user(admin, outbox):
     """With lines it may go: they stay, and no event speaks of them."""
     phone = Phone(admin, '1050', '1050')
     admin.remove('/users/%d/voicemails' % phone.user['id'])
-    outbox.last = outbox.database.last_owed()
+    outbox.skip()
     admin.remove('/users/%s' % phone.user['uuid'])
-    assert [row[1] for row in outbox.database.owed_since(outbox.last) if row[0] == 'event'] == ['user_deleted']
+    assert [row[1] for row in outbox.owed() if row[0] == 'event'] == ['user_deleted']
     line = admin.read('/lines/%d' % phone.line['id'])
     assert (line['users'], line['extensions'][0]['exten']) == ([], '1050')
 
@@ -389,7 +353,7 @@ def test_delete_of_the_endpoint(admin):
 def test_edits_and_what_they_owe(admin, outbox):
     """An edit is told even when it changes nothing; Asterisk reloads only where it says so."""
     phone = Phone(admin, '1070', '1070')
-    outbox.last = outbox.database.last_owed()
+    outbox.skip()
     user, line, extension, voicemail, endpoint, context = (
         '/users/%d' % phone.user['id'], '/lines/%d' % phone.line['id'], '/extensions/%d' % phone.extension['id'],
         '/voicemails/%d' % phone.voicemail['id'], '/endpoints/sip/%s' % phone.endpoint['uuid'], '/contexts/%d' % phone.context['id'])
@@ -423,7 +387,7 @@ def test_a_mailbox_that_moves(admin, outbox):
     """A box that gets another number or context takes its messages along: sysconfd is asked to move them."""
     context, other = admin.context(), admin.context()
     box = admin.voicemail(context, '1080')
-    outbox.last = outbox.database.last_owed()
+    outbox.skip()
     event = ('voicemail_edited', 'config.voicemail.edited', {'id': box['id']})
     old = {'old_mailbox': '1080', 'old_context': context['name']}
     admin.change('/voicemails/%d' % box['id'], {'number': '1081'})
@@ -441,7 +405,7 @@ def test_composed(service, admin, outbox):
     """An extension made and associated in one request, a voicemail likewise: one transaction, all events, one reload."""
     phone = Phone(admin, '1090', '1090', associate=False)
     admin.change(phone.on_endpoint)
-    outbox.last = outbox.database.last_owed()
+    outbox.skip()
     answer = admin.post('/lines/%d/extensions' % phone.line['id'], {'exten': '1091', 'context': phone.context['name']})
     assert answer.status == 201
     assert answer.headers['Location'] == href(service, '/extensions/%d' % answer.json['id'])
