@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "supervisor/act.h"
 
+#include <stdio.h>
+
 #include <signal.h>
 
 #include "lib/worker.h"
@@ -101,14 +103,27 @@ static void end_service(struct service *s, int exit_code) {
         service_stop(s);
 }
 
+/* The status line outlives the service: it is to name the cause, not the end. */
+static void keep_reason(struct service *s, const struct policy_slot *slot) {
+        if (!s->end_reason[0])
+                (void) snprintf(s->end_reason, sizeof(s->end_reason), "%s: %.120s", slot->name, slot->reason);
+}
+
 static void act_misconfigured(struct service *s, const struct policy_action *a) {
         log_critical("nothing of %s can run, because its configuration is wrong: see the errors above", s->plan.service);
+        for (uint32_t i = 0; i < s->policy.n_slots; i++) {
+                const struct policy_slot *slot = policy_slot(&s->policy, i);
+
+                if (slot && slot->cause == WIRE_CAUSE_CONFIG && slot->reason[0])
+                        keep_reason(s, slot);
+        }
         end_service(s, WORKER_EXIT_CONFIG);
 }
 
 static void act_given_up(struct service *s, const struct policy_action *a) {
         log_critical("worker '%s' is critical and was given up: %s: the service ends", policy_slot(&s->policy, a->slot)->name,
                      policy_slot(&s->policy, a->slot)->reason);
+        keep_reason(s, policy_slot(&s->policy, a->slot));
         end_service(s, a->cause == WIRE_CAUSE_EXIT && a->exit_status > 0 ? a->exit_status : EXIT_FAILURE);
 }
 

@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
+
+#include "supervisor/passed.h"
 
 #define BACKLOG 1024
 
@@ -39,38 +40,6 @@ static int parse_address(const char *text, uint32_t port, union address *ret, so
                 return -EINVAL;
         *ret = a;
         return 0;
-}
-
-static bool same_address(const union address *a, const union address *b) {
-        if (a->any.sa_family != b->any.sa_family)
-                return false;
-        switch (a->any.sa_family) {
-        case AF_INET:
-                return a->in.sin_port == b->in.sin_port && a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-        case AF_INET6:
-                return a->in6.sin6_port == b->in6.sin6_port && memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
-        default:
-                return strncmp(a->un.sun_path, b->un.sun_path, sizeof(a->un.sun_path)) == 0;
-        }
-}
-
-/* One of systemd's that listens where the configuration wants it. Others are left alone: the configuration wins. */
-static int find_passed(const union address *wanted) {
-        static int n_passed = -1;
-
-        if (n_passed < 0)
-                n_passed = MAX(sd_listen_fds(false), 0);
-        for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n_passed; fd++) {
-                union address have = {0};
-                socklen_t size = sizeof(have);
-
-                if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, true) > 0 && getsockname(fd, &have.any, &size) == 0 &&
-                    same_address(&have, wanted)) {
-                        (void) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-                        return fd;
-                }
-        }
-        return -1;
 }
 
 /* What a dead one left may go; what somebody listens at is his. */
@@ -132,15 +101,19 @@ static int open_one(const struct plan_listener *wanted, const struct listener *h
                         ret->passed = have[i].passed;
                 }
         if (ret->fd < 0) {
-                int passed = find_passed(&address);
+                int passed;
+                enum passed_from from = passed_find(&address.any, size, &passed);
 
-                if (passed >= 0) {
+                if (from != PASSED_NOT) {
                         ret->fd = fcntl(passed, F_DUPFD_CLOEXEC, 3);
-                        ret->passed = true;
+                        ret->passed = from == PASSED_BY_UNIT;
                 }
         }
         if (ret->fd < 0) {
                 r = open_new(&address, size);
+                /* At the start nobody is connected yet. */
+                if (r == -EADDRINUSE && n_have == 0 && passed_clear_way(&address.any))
+                        r = open_new(&address, size);
                 if (r < 0)
                         return r;
                 ret->fd = r;
@@ -184,6 +157,12 @@ void listeners_adopt(struct service *s, const struct listener *listeners, size_t
         if (n > 0)
                 memcpy(s->listeners, listeners, n * sizeof(*listeners));
         s->n_listeners = n;
+        if (n == 0)
+                return; /* what is in systemd's store is for our next life */
+        passed_store(s->listeners, n);
+        passed_unused(s->listeners, n, s->socket_note, sizeof(s->socket_note));
+        if (s->socket_note[0])
+                log_warning("%s", s->socket_note);
 }
 
 void listeners_discard(const struct listener *listeners, size_t n) {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <systemd/sd-daemon.h>
 
 #include "config/devdir.h"
 #include "lib/worker.h"
@@ -20,13 +21,15 @@
 
 static int complain(int exit_code, const char *format, ...) _printf_(2, 3);
 static int complain(int exit_code, const char *format, ...) {
+        char text[512];
         va_list ap;
 
-        (void) fputs(PROGRAM ": ", stderr);
         va_start(ap, format);
-        (void) vfprintf(stderr, format, ap);
+        (void) vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
-        (void) fputc('\n', stderr);
+        (void) fprintf(stderr, PROGRAM ": %s\n", text);
+        /* What systemctl status shows of a service that is not there any more. */
+        (void) sd_notifyf(false, "STATUS=%s", text);
         return exit_code;
 }
 
@@ -59,6 +62,16 @@ static int block_signals(void) {
         return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
 }
 
+static void first_error(const char *findings, char *to, size_t size) {
+        const char *at = findings ? strstr(findings, "error: ") : NULL;
+
+        if (!at)
+                return;
+        while (at > findings && at[-1] != '\n')
+                at--;
+        (void) snprintf(to, size, "%.*s", (int) strcspn(at, "\n"), at);
+}
+
 /* The first plan. Findings go to standard error: whoever starts a service looks there. Returns an exit code or 0. */
 static int get_plan(struct service *s) {
         struct deploy d;
@@ -71,8 +84,11 @@ static int get_plan(struct service *s) {
         if (d.findings)
                 (void) fputs(d.findings, stderr);
         if (r > 0) {
+                char first[300] = "";
+
+                first_error(d.findings, first, sizeof(first));
                 deploy_done(&d);
-                return complain(WORKER_EXIT_CONFIG, "the configuration of %s is wrong: see above", s->options->request.service);
+                return complain(WORKER_EXIT_CONFIG, "the configuration of %s is wrong: %s", s->options->request.service, first);
         }
         if (r == 0)
                 r = deploy_take(&d, &s->plan, &s->plan_data, &s->plan_size, &s->plan_fd, &s->descriptions_fd);

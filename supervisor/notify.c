@@ -73,11 +73,15 @@ static void work_out(struct service *s, char *line, size_t size) {
                 total++;
                 serving += slot->state == WIRE_STATE_READY || slot->state == WIRE_STATE_DONE || slot->state == WIRE_STATE_RESTING;
         }
+        if (s->end_reason[0]) {
+                (void) snprintf(line, size, "given up: %s", s->end_reason);
+                return;
+        }
         list_troubled(s, troubled, sizeof(troubled));
-        if (snprintf(line, size, "%s: %zu of %zu workers%s%s%s%.100s",
+        if (snprintf(line, size, "%s: %zu of %zu workers%s%s%s%s%s%.100s",
                         s->stopping ? "stopping" : !s->ready_said ? "starting" : serving == total ? "running" : "degraded", serving, total,
-                        troubled[0] && !s->stopping ? "; " : "", s->stopping ? "" : troubled, s->reload_outcome[0] ? "; " : "",
-                        s->reload_outcome) >= (int) size)
+                        troubled[0] && !s->stopping ? "; " : "", s->stopping ? "" : troubled, s->socket_note[0] ? "; " : "",
+                        s->socket_note, s->reload_outcome[0] ? "; " : "", s->reload_outcome) >= (int) size)
                 line[size - 1] = 0; /* cut: the log has it whole */
 }
 
@@ -92,6 +96,53 @@ void notify_status(struct service *s) {
         feed_service_changed(s);
 }
 
+/* ---- how long it may take ---- */
+
+#define MARGIN_MSEC 5000
+
+static uint64_t ladder_msec(const struct policy_rules *rules) {
+        return (rules->drains ? rules->drain_msec : 0) + rules->term_msec + rules->abort_msec + rules->kill_msec;
+}
+
+/* Gateways go first, and then the others. */
+static uint64_t stop_msec(struct service *s) {
+        uint64_t gateways = 0, others = 0;
+
+        for (size_t i = 0; i < s->policy.n_slots; i++) {
+                const struct policy_slot *slot = policy_slot(&s->policy, (uint32_t) i);
+
+                if (!slot)
+                        continue;
+                if (slot->rules.kind == WIRE_KIND_GATEWAY)
+                        gateways = MAX(gateways, ladder_msec(&slot->rules));
+                else
+                        others = MAX(others, ladder_msec(&slot->rules));
+        }
+        return gateways + others + MARGIN_MSEC;
+}
+
+/* What runs once goes first, in whatever order, and then the others. */
+static uint64_t start_msec(struct service *s) {
+        uint64_t once = 0, others = 0;
+
+        for (size_t i = 0; i < s->policy.n_slots; i++) {
+                const struct policy_slot *slot = policy_slot(&s->policy, (uint32_t) i);
+
+                if (!slot)
+                        continue;
+                if (slot->rules.kind == WIRE_KIND_ONCE)
+                        once += slot->rules.start_msec;
+                else
+                        others = MAX(others, slot->rules.start_msec);
+        }
+        return once + others + MARGIN_MSEC;
+}
+
+void notify_starting(struct service *s) {
+        (void) sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long) start_msec(s) * 1000);
+        notify_status(s);
+}
+
 void notify_ready(struct service *s) {
         s->ready_said = true;
         notify_status(s);
@@ -99,7 +150,7 @@ void notify_ready(struct service *s) {
 }
 
 void notify_stopping(struct service *s) {
-        (void) sd_notify(false, "STOPPING=1");
+        (void) sd_notifyf(false, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu", (unsigned long long) stop_msec(s) * 1000);
         notify_status(s);
 }
 

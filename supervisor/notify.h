@@ -8,6 +8,8 @@
 
 /* The watchdog, if systemd wants one. */
 int notify_init(struct service *s) _must_check_;
+/* How long the start may take at most, which systemd does not know. */
+void notify_starting(struct service *s);
 void notify_ready(struct service *s);
 /* Works the status line out anew and tells it when it changed. */
 void notify_status(struct service *s);

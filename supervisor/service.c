@@ -270,6 +270,7 @@ int service_run(struct service *s) {
         r = begin(s);
         if (r >= 0) {
                 log_info("%s starting...", s->plan.service);
+                notify_starting(s);
                 service_event(s, .type = EVENT_START);
                 r = sd_event_loop(s->event);
         }

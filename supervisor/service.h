@@ -76,7 +76,7 @@ struct listener {
         char address[128];
         uint32_t port;
         int fd, tls_cert, tls_key;
-        bool passed;                      /* by systemd */
+        bool passed;                      /* by a socket unit, whose it stays */
 };
 
 struct service {
@@ -114,6 +114,8 @@ struct service {
         enum log_level log_level;
         bool ready_said, stopping, uuid_known;
         char status[WIRE_TEXT_MAX], uuid_source[WIRE_TEXT_MAX], reload_outcome[WIRE_TEXT_MAX];
+        char end_reason[200];             /* why the service ends by itself; "" */
+        char socket_note[160];            /* a socket of systemd's that is not used; "" */
         uint64_t started, started_wall;
         uint64_t watchdog_usec;
         int exit_code;

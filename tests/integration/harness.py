@@ -345,10 +345,10 @@ class Load:
 
 
 class Notifications:
-    """systemd's end of NOTIFY_SOCKET: what came, as (monotonic time, {KEY: value})."""
+    """systemd's end of NOTIFY_SOCKET: what came, as (monotonic time, {KEY: value}), and its store of descriptors."""
 
     def __init__(self, path):
-        self.path, self.messages = path, []
+        self.path, self.messages, self.store = path, [], {}
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(path)
         os.chmod(path, 0o777)
@@ -358,12 +358,18 @@ class Notifications:
     def _read(self):
         while True:
             try:
-                data = self._socket.recv(65536)
+                data, fds = socket.recv_fds(self._socket, 65536, 16)[:2]
             except OSError:
                 return
             if not data:
                 return
             pairs = dict(line.split('=', 1) for line in data.decode().splitlines() if '=' in line)
+            if 'FDSTORE' in pairs and pairs['FDNAME'] not in self.store:
+                self.store[pairs['FDNAME']] = fds.pop()
+            if 'FDSTOREREMOVE' in pairs:
+                os.close(self.store.pop(pairs['FDNAME']))
+            for fd in fds:
+                os.close(fd)
             self.messages.append((time.monotonic(), pairs))
 
     def all(self, key):
@@ -379,6 +385,9 @@ class Notifications:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join(5)
+        for fd in self.store.values():
+            os.close(fd)
+        self.store.clear()
 
 
 # ---- services ----
