@@ -13,7 +13,8 @@
 
 #include "workers/gateway/gateway.h"
 
-/* How often a daemon that wants to run again at once may, before other sources of the loop get their turn. */
+/* How often a daemon that wants to run again at once may, before other daemons, and so often before other sources of the loop
+ * get their turn. */
 #define RUNS_MAX 8
 /* Behind the drain deadline: for the last answers to get out. */
 #define LAST_NSEC NSEC_PER_SEC
@@ -245,6 +246,7 @@ static void run_listener(struct listener *l) {
                 MHD_UNSIGNED_LONG_LONG msec;
 
                 l->unfull = false;
+                slots_gather(l->gateway);
                 (void) MHD_run(l->daemon);
                 if (l->unfull)
                         continue;
@@ -259,12 +261,16 @@ static void run_listener(struct listener *l) {
 }
 
 static void run_all(struct gateway *g) {
+        unsigned runs = 0;
+
         do {
                 g->run_wanted = false;
                 for (size_t i = 0; i < g->settings.n_listeners; i++)
                         if (g->listeners[i].daemon)
                                 run_listener(&g->listeners[i]);
-        } while (g->run_wanted);
+        } while (g->run_wanted && ++runs < RUNS_MAX);
+        if (g->run_wanted)
+                listener_arm(&g->listeners[0], now_monotonic());
 }
 
 static int on_post(sd_event_source *source, void *userdata) {

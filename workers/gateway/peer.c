@@ -117,6 +117,8 @@ static void peer_replied(struct peer *peer, struct reply *reply) {
         uint64_t now = now_monotonic();
 
         peer_settle(peer);
+        g->slots.answered++;
+        g->slots.quick = now - peer->sent <= GATHER_NSEC ? peer->slot->pool : NULL;
         peer->idle_since = now;
         if (peer->retired)
                 peer_free(peer);

@@ -174,11 +174,18 @@ int pool_send(struct pool *pool, struct exchange *ex, uint64_t now) {
 void pool_feed(struct pool *pool) {
         struct slot *next;
 
-        for (struct slot *slot = pool->slots; slot && pool->first; slot = next) {
+        for (struct slot *slot = pool->slots; slot; slot = next) {
                 next = slot->next_of_pool;
                 if (slot->peers && slot->peers->outstanding)
                         peer_receive(slot->peers);
         }
+}
+
+bool pool_owes(const struct pool *pool) {
+        for (const struct slot *slot = pool->slots; slot; slot = slot->next_of_pool)
+                if (slot->peers && slot->peers->outstanding)
+                        return true;
+        return false;
 }
 
 uint64_t pool_expire(struct pool *pool, uint64_t now) {

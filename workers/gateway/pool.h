@@ -19,8 +19,10 @@ void pool_dequeue(struct exchange *ex, uint64_t now);
 bool pool_drop_if_gone(struct exchange *ex, uint64_t now);
 /* 0: it is with a worker; 1: it is answered; -EAGAIN: nobody is free. */
 int pool_send(struct pool *pool, struct exchange *ex, uint64_t now) _must_check_;
-/* Looks once whether a worker of the pool has answered. */
+/* Looks once whether workers of the pool have answered. */
 void pool_feed(struct pool *pool);
+/* Whether one of them owes an answer. */
+bool pool_owes(const struct pool *pool);
 /* Answers those that have waited too long. Returns when to look again. */
 uint64_t pool_expire(struct pool *pool, uint64_t now);
 /* After news of a slot: those that wait may have nothing to wait for any more. */

@@ -13,6 +13,10 @@
 
 #include <systemd/sd-event.h>
 
+/* The next reply of a quick worker is waited for so long before the answers that are there are sent, and so many at the most. */
+#define GATHER_NSEC (50 * NSEC_PER_USEC)
+#define GATHER_MAX 8
+
 struct exchange;
 struct gateway;
 struct reply;
@@ -65,6 +69,8 @@ struct slots {
         size_t n_pools;
         size_t executing, held; /* requests with workers; and held altogether */
         size_t next_pool;    /* where the search for the next that waits begins */
+        size_t answered;     /* replies that libmicrohttpd has not been run for */
+        struct pool *quick;  /* whose worker sent the last one soon after its request: the next is not far */
         uint64_t last_id;
         uint64_t retried, lost, refused, stalled;
         sd_event_source *timer;
@@ -84,6 +90,8 @@ int slots_introduce(struct gateway *g, const struct wire_peer *peer, int fd) _mu
 void slots_submit(struct exchange *ex);
 /* Hands on what the workers of this exchange's pool have answered by now. */
 void slots_feed(struct exchange *ex);
+/* Before libmicrohttpd runs to send what workers have answered: waits a moment for more, when more is to come at once. */
+void slots_gather(struct gateway *g);
 /* As slots_submit(), for control's part of the metrics or relay's of the status. False, and not answered, when nobody of the
  * kind is there. */
 bool slots_ask(struct exchange *ex, enum wire_kind kind);
