@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * An HTTP client on the loop, one request at a time. Behind a driver, because libcurl brings thirty libraries along: a
+ * service without sysconfd loads none of them.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "lib/util.h"
+
+#define HTTP_DRIVER_ABI 1
+
+struct http_request {
+        const char *method, *url;
+        const char *body; /* JSON, or NULL */
+        uint64_t timeout_msec;
+};
+
+enum http_outcome {
+        HTTP_ANSWERED,
+        HTTP_UNREACHABLE, /* the request was not sent */
+        HTTP_FAILED,      /* it may have been: no answer in time, or none that is HTTP */
+};
+
+struct http_answer {
+        enum http_outcome outcome;
+        unsigned status;
+        const char *reason; /* for people, unless it was answered */
+};
+
+struct http;
+
+struct http_driver {
+        unsigned abi;
+        int (*new)(sd_event *event, struct http **ret);
+        /* Accepts NULL; ends what is under way without a word. */
+        void (*free)(struct http *h);
+        /* Copies what it needs. @done is called once, in a later turn of the loop. -EBUSY while another is under way. */
+        int (*send)(struct http *h, const struct http_request *request, void (*done)(void *userdata, const struct http_answer *answer),
+                    void *userdata);
+};
+
+/* Loads <driver_dir>/http-curl.so. @error then has a sentence for people. -ELIBBAD. */
+int http_load(const char *driver_dir, const struct http_driver **ret, char *error, size_t error_size) _must_check_;
