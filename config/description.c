@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "config/descriptions.h"
+#include "config/sandbox.h"
 #include "config/section.h"
 #include "config/text.h"
 
@@ -171,6 +172,9 @@ int description_check(const json_t *root, const char *name, char *reterr, size_t
                 return wrong(&c, "subscriptions must be a list");
         if (migrations && !is_strings(migrations))
                 return wrong(&c, "migrations must be a list of texts");
+        r = sandbox_check_needs(json_object_get(root, "sandbox"), reterr, size);
+        if (r < 0)
+                return r;
 
         if (!plugin || !streq(plugin, name))
                 r = wrong(&c, "it describes a plugin \"%.48s\"", strempty(plugin));

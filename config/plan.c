@@ -60,6 +60,7 @@ static int encode_worker(const struct plan_worker *w, struct pack *p) {
         encode_strings(w->argv, p);
         encode_strings(w->requires, p);
         pack_bytes(p, w->slice, w->slice_size);
+        pack_bytes(p, w->sandbox, w->sandbox_size);
         return pack_end(p);
 }
 
@@ -191,6 +192,7 @@ static void decode_worker(struct unpack *whole, struct plan_worker *w) {
         decode_strings(&u, w->argv, PLAN_ARGS_MAX);
         decode_strings(&u, w->requires, PLAN_REQUIRES_MAX);
         w->slice = unpack_bytes(&u, &w->slice_size);
+        w->sandbox = unpack_bytes(&u, &w->sandbox_size);
 
         refuse_unless(&u, w->kind < WIRE_KIND_MAX && w->ready <= PLAN_READY_AT_ONCE && w->idle_msec <= PLAN_MSEC_MAX);
         refuse_unless(&u, strlen(w->plugin_path) < sizeof(((struct wire_setup *) NULL)->plugin_path));

@@ -10,7 +10,7 @@
 #include "lib/pack.h"
 #include "lib/wire.h"
 
-#define PLAN_VERSION 1
+#define PLAN_VERSION 2
 #define PLAN_SIZE_MAX (32U * 1024 * 1024)
 #define PLAN_WORKERS_MAX 4096
 #define PLAN_LISTENERS_MAX 8
@@ -65,6 +65,8 @@ struct plan_worker {
         const char *requires[PLAN_REQUIRES_MAX + 1]; /* names of workers before it in the plan that must be ready or done */
         const uint8_t *slice; /* JSON text */
         size_t slice_size;
+        const uint8_t *sandbox; /* lib/sandbox.h, packed; none for a foreign command */
+        size_t sandbox_size;
         const uint8_t *inputs; /* the packed entry itself, as compared on reload */
         size_t inputs_size;
 };

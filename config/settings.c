@@ -5,8 +5,24 @@
 #include <stdio.h>
 
 #include "config/text.h"
+#include "lib/sandbox.h"
 
 #define EXTRA_FILES_MAX 256
+
+static const char *const sandbox_modes[] = {
+#define X(name, text) text,
+        SANDBOX_MODES(X)
+#undef X
+        NULL
+};
+/* Of one worker: the first is none of its own. */
+static const char *const worker_sandbox_modes[] = {
+        "inherit",
+#define X(name, text) text,
+        SANDBOX_MODES(X)
+#undef X
+        NULL
+};
 
 static const char *const log_levels[] = {"critical", "error", "warning", "info", "debug", NULL};
 
@@ -139,6 +155,9 @@ static const struct keyword settings_keys[] = {
         {.name = "log_level", .type = KEYWORD_WORD, .words = log_levels, .preset = "info", AT(settings, log_level),
          .doc = "what is logged; `-l` goes before it. (In the Python daemon this key has no effect. Here it has what it says.)"},
         {.name = "log_file", .type = KEYWORD_PATH, AT(settings, log_file), .doc = "without it the manifest's"},
+        {.name = "sandbox", .type = KEYWORD_WORD, .words = sandbox_modes, .preset = "enforce", AT(settings, sandbox),
+         .doc = "what workers do beyond what they are for is refused (`enforce`), or allowed and told to the kernel's log (`log`, to "
+                "learn what a new plugin needs; of files nothing is told), or nobody looks (`off`)"},
         {.name = "user", .type = KEYWORD_STRING, .min = 1, .max = 64, AT(settings, user), .doc = "who the service runs as; without it the manifest's"},
         {.name = "db_uri", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(settings, db_uri),
          .doc = "`sqlite:///absolute/path`; without it a database in the state directory"},
@@ -182,6 +201,8 @@ static const struct keyword worker_keys[] = {
         {.name = "memory", .type = KEYWORD_SECTION, .section = memory_keys, AT(settings_worker, memory), .doc = "see below"},
         {.name = "files", .type = KEYWORD_INTEGER, .min = 16, .max = 1048576, AT(settings_worker, files), .doc = "open files"},
         {.name = "processes", .type = KEYWORD_INTEGER, .min = 1, .max = 1048576, AT(settings_worker, processes), .doc = "processes of its user"},
+        {.name = "sandbox", .type = KEYWORD_WORD, .words = worker_sandbox_modes, .preset = "inherit", AT(settings_worker, sandbox),
+         .doc = "as the service's `sandbox`, for this worker"},
         {0},
 };
 

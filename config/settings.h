@@ -59,6 +59,7 @@ struct settings_sysconfd {
 struct settings {
         bool debug;
         int64_t log_level;
+        int64_t sandbox; /* enum sandbox_mode */
         const char *log_file, *user, *db_uri;
         struct settings_rest_api rest_api;
         struct settings_auth auth;
@@ -83,6 +84,7 @@ struct settings_worker {
                 int64_t high, max; /* 0: not said */
         } memory;
         int64_t files, processes; /* 0: not said */
+        int64_t sandbox;          /* 0: not said; else enum sandbox_mode and 1 */
 };
 
 /*

@@ -53,6 +53,7 @@ void workers_done(struct workers *w) {
         for (size_t i = 0; i < w->n_texts; i++)
                 free(w->texts[i]);
         free(w->texts);
+        sandbox_filters_done(&w->filters);
         free(w->list);
         *w = (struct workers) {0};
 }
@@ -249,6 +250,35 @@ static void set_slice(struct plan_worker *w, const char *text) {
         w->slice_size = text ? strlen(text) : 0;
 }
 
+/* The nearest that was said: of the worker, of all plugins, of the service. */
+static uint32_t choose_mode(const struct maker *m, const struct settings_worker *own, const struct settings_worker *plugins) {
+        if (own->sandbox > 0)
+                return (uint32_t) own->sandbox - 1;
+        return plugins->sandbox > 0 ? (uint32_t) plugins->sandbox - 1 : (uint32_t) m->request->settings->sandbox;
+}
+
+/* Behind its slice, which the sandbox may depend on. */
+static int set_sandbox(struct maker *m, struct plan_worker *w, uint32_t mode, const struct description *d) {
+        const struct sandbox_request request = {
+                .kind = (enum wire_kind) w->kind,
+                .mode = mode,
+                .facts = &m->facts,
+                .paths = m->request->paths,
+                .plugin = d,
+                .slice = (const char *) w->slice,
+        };
+        struct pack packed = PACK_NULL;
+        int r = sandbox_make(&m->into->filters, &request, &packed);
+
+        if (r < 0) {
+                pack_done(&packed);
+                return r;
+        }
+        w->sandbox = packed.data;
+        w->sandbox_size = packed.size;
+        return keep(m, (char *) packed.data) ? 0 : -ENOMEM;
+}
+
 static int make_worker(struct maker *m, const struct manifest_worker *w) {
         const struct settings_worker none = {0};
         struct settings_worker own;
@@ -276,6 +306,11 @@ static int make_worker(struct maker *m, const struct manifest_worker *w) {
                         return -ENOMEM;
                 set_slice(&model, slice);
         }
+        if (w->kind != WIRE_KIND_EXEC) {
+                r = set_sandbox(m, &model, choose_mode(m, &own, &none), NULL);
+                if (r < 0)
+                        return r;
+        }
         return add_instances(m, &model, w->name, instances_of(m, w), &w->place);
 }
 
@@ -302,6 +337,9 @@ static int make_plugin(struct maker *m, const struct manifest_worker *w, const s
         if (!keep(m, slice))
                 return -ENOMEM;
         set_slice(&model, slice);
+        r = set_sandbox(m, &model, choose_mode(m, &own, &all), d);
+        if (r < 0)
+                return r;
         model.plugin = d->name;
         model.class = "default";
         model.plugin_path = d->path;

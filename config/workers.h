@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/sandbox.h"
 #include "config/slices.h"
 
 struct workers_request {
@@ -20,6 +21,7 @@ struct workers {
         size_t n, allocated;
         char **texts;             /* that the list points to */
         size_t n_texts;
+        struct sandbox_filters filters;
 };
 
 /* What is wrong becomes a finding. -ENOMEM. */

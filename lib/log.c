@@ -19,7 +19,8 @@ static struct {
         struct ring *ring;
         enum log_level level;
         int journal; /* 1: there is one, -1: none, 0: not asked yet */
-} state = {.fd = -1, .echo_fd = -1, .logger = "wazo", .level = LOG_LEVEL_INFO};
+        int journal_fd; /* kept open for who cannot open it later; -1 */
+} state = {.fd = -1, .echo_fd = -1, .journal_fd = -1, .logger = "wazo", .level = LOG_LEVEL_INFO};
 
 int log_level_from_string(const char *s) {
         for (unsigned i = 0; i < ELEMENTSOF(level_words); i++)
@@ -80,6 +81,11 @@ static bool journal_there(void) {
         return state.journal > 0;
 }
 
+void log_open_journal(void) {
+        if (state.journal_fd < 0 && journal_there())
+                state.journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
 static void add_field(char *text, size_t size, size_t *used, const char *name, const char *value) {
         int n = snprintf(text + *used, size - *used, "%s=%.2000s\n", name, value);
 
@@ -94,7 +100,8 @@ static void add_field(char *text, size_t size, size_t *used, const char *name, c
  */
 static void to_journal(enum log_level level, const char *logger, const char *message) {
         static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET};
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int own_fd = state.journal_fd >= 0 ? -1 : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int fd = state.journal_fd >= 0 ? state.journal_fd : own_fd;
         char text[4096], priority[4];
         size_t used = 0;
 

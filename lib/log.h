@@ -33,6 +33,8 @@ enum log_level log_get_level(void);
 /* Fields of every journal entry: PLUGIN= and REQUEST_ID=; NULL for none. Kept by reference. */
 void log_set_plugin(const char *plugin);
 void log_set_request(const char *request_id);
+/* Opens what lines to the journal need now, for a process that will not be able to; nothing happens where there is no journal. */
+void log_open_journal(void);
 /* Every line goes here too; NULL for none. */
 void log_set_ring(struct ring *ring);
 

@@ -118,6 +118,7 @@ enum wire_fd_role {
         WIRE_FD_TLS_KEY,      /* (gateway) */
         WIRE_FD_CONTROL,      /* the listening control socket (control) */
         WIRE_FD_PLUGIN,       /* the plugin's shared object, opened (plugin) */
+        WIRE_FD_SANDBOX,      /* sealed, packed: what the worker may do (lib/sandbox.h), which it applies to itself at once */
         WIRE_FD_MAX
 };
 

@@ -10,11 +10,18 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "lib/hardening.h"
 #include "lib/memfd.h"
+#include "lib/syscall-names.h"
 
 #define SLICE_MAX (8U * 1024 * 1024)
 #define BACKTRACE_MAX 32
 #define SIGNAL_STACK (64U * 1024)
+
+/* The kernel's si_code for a refused system call, which libc's headers do not have. */
+#ifndef SYS_SECCOMP
+#  define SYS_SECCOMP 1
+#endif
 
 /* The handler cannot be given an argument; a process is one worker. */
 static struct ring *crash_ring;
@@ -35,10 +42,23 @@ static const char *crash_name(int signo) {
         }
 }
 
-static void crash(int signo) {
+/* The supervisor hears of which call, too: its log line and the record say so. */
+static void crash_violation(int number) {
+        struct wire_note note = {.key = "violation"};
+
+        syscall_name(number, note.text, sizeof(note.text));
+        crash_text("the sandbox refuses the system call ");
+        crash_text(note.text);
+        crash_text("\n");
+        (void) channel_send(WORKER_FD_CHANNEL, WIRE_NOTE, 0, &note, sizeof(note), NULL, 0);
+}
+
+static void crash(int signo, siginfo_t *info, void *context) {
         void *frames[BACKTRACE_MAX];
         int pipe_fds[2], n;
 
+        if (signo == SIGSYS && info->si_code == SYS_SECCOMP)
+                crash_violation(info->si_syscall);
         crash_text("died of ");
         crash_text(crash_name(signo));
         crash_text("; backtrace:\n");
@@ -59,7 +79,7 @@ static void crash(int signo) {
 
 int worker_install_crash_handlers(struct ring *ring) {
         static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
-        struct sigaction action = {.sa_handler = crash, .sa_flags = (int) (SA_RESETHAND | SA_ONSTACK | SA_NODEFER)};
+        struct sigaction action = {.sa_sigaction = crash, .sa_flags = (int) (SA_SIGINFO | SA_RESETHAND | SA_ONSTACK | SA_NODEFER)};
         stack_t stack = {.ss_size = SIGNAL_STACK};
         void *frames[2];
 
@@ -132,6 +152,31 @@ static void set_logger(struct worker *w) {
         log_set_ring(w->ring);
 }
 
+static void confine(struct worker *w) {
+        struct sandbox sandbox;
+        _cleanup_close_ int fd = worker_take_fd(w, WIRE_FD_SANDBOX, 0);
+        struct sandbox_outcome outcome;
+        char text[WIRE_TEXT_MAX];
+        const char *step = "read it";
+        char *data = NULL;
+        size_t size;
+        int r = 0;
+
+        if (fd >= 0) {
+                r = memfd_read(fd, SANDBOX_SIZE_MAX, &data, &size);
+                if (r >= 0)
+                        r = sandbox_decode(data, size, &sandbox);
+                log_open_journal();
+                if (r >= 0)
+                        r = sandbox_apply(&sandbox, &outcome, &step);
+        }
+        if (r < 0)
+                worker_fail(w, WIRE_CAUSE_EXIT, "the sandbox cannot be applied: cannot %s: %s", step, strerror(-r));
+        hardening_describe(fd >= 0 ? &sandbox : NULL, fd >= 0 ? &outcome : NULL, text, sizeof(text));
+        free(data);
+        (void) worker_note(w, "hardening", "%s", text);
+}
+
 int worker_begin_forked(struct worker *w, enum wire_kind kind) {
         struct wire_hello hello = {.major = WIRE_MAJOR, .minor = WIRE_MINOR, .kind = kind};
         struct channel_message m;
@@ -162,6 +207,7 @@ int worker_begin_forked(struct worker *w, enum wire_kind kind) {
 
         set_logger(w);
         (void) prctl(PR_SET_NAME, w->setup.name);
+        confine(w);
         return 0;
 }
 

@@ -116,6 +116,23 @@ static int open_control(struct service *s, const struct identity *who, char *tex
         return 0;
 }
 
+/*
+ * What workers keep is in directories of its own, since a sandbox grants directories, and nobody in one could make them. What cannot
+ * be made is said by the worker that misses it.
+ */
+static void make_state_directories(const struct service *s, const struct identity *who) {
+        static const char *const names[] = {"crashes", "db"};
+
+        borrow(who, (gid_t) -1);
+        for (unsigned i = 0; i < ELEMENTSOF(names) && s->plan.state_dir[0]; i++) {
+                char path[1024];
+
+                if (snprintf(path, sizeof(path), "%s/%s", s->plan.state_dir, names[i]) < (int) sizeof(path))
+                        (void) mkdir(path, DIRECTORY_MODE);
+        }
+        give_back(who);
+}
+
 int ground_lay(struct service *s, const struct identity *who, char *ret_text, size_t text_size) {
         struct listener listeners[PLAN_LISTENERS_MAX];
         size_t n_listeners;
@@ -124,6 +141,8 @@ int ground_lay(struct service *s, const struct identity *who, char *ret_text, si
         r = make_directory(s->plan.state_dir, who, ret_text, text_size);
         if (r >= 0)
                 r = make_directory(s->plan.run_dir, who, ret_text, text_size);
+        if (r >= 0)
+                make_state_directories(s, who);
         /* First of all what another instance would have: nothing of its own is touched then. */
         if (r >= 0)
                 r = listeners_open(&s->plan, NULL, 0, listeners, &n_listeners, ret_text, text_size);

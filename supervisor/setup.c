@@ -65,6 +65,16 @@ void setup_send(struct process *p) {
                         return;
                 }
                 add(&b, WIRE_FD_SLICE, slice, true);
+                if (worker->sandbox_size > 0) {
+                        int sandbox = memfd_sealed("sandbox", worker->sandbox, worker->sandbox_size);
+
+                        if (sandbox < 0) {
+                                process_broke(p, "cannot be given its sandbox: out of memory");
+                                bundle_done(&b);
+                                return;
+                        }
+                        add(&b, WIRE_FD_SANDBOX, sandbox, true);
+                }
                 b.setup.idle_nsec = worker->on_demand ? worker->idle_msec * NSEC_PER_MSEC : 0;
                 (void) strcopy(b.setup.plugin, sizeof(b.setup.plugin), worker->plugin);
                 (void) strcopy(b.setup.class, sizeof(b.setup.class), worker->class);

@@ -499,6 +499,9 @@ static const struct wazo_route routes[] = {
         {},
 };
 
+/* For its orphans. */
+static const struct wazo_needs needs = {.processes = true};
+
 static const struct wazo_subscription subscriptions[] = {
         {"crashdummy", hear},
         {},
@@ -517,6 +520,7 @@ const struct wazo_plugin wazo_plugin = {
         .routes = routes,
         .settings = settings,
         .subscriptions = subscriptions,
+        .needs = &needs,
         .migrations = migrations,
         .init = start,
 };

@@ -181,9 +181,7 @@ void hosted_expect_failure(struct hosted *h, enum wire_cause cause, const char *
         const struct wire_failed *failed;
         struct channel_message m;
 
-        ck_assert_int_eq(channel_wait(h->channel, now_monotonic() + PATIENCE), 1);
-        ck_assert_int_eq(channel_receive(h->channel, WIRE_UP, &m), 1);
-        ck_assert_uint_eq(m.header.type, WIRE_FAILED);
+        hosted_expect(h, WIRE_FAILED, &m);
         failed = m.body;
         ck_assert_msg(failed->cause == cause, "%s: %s", wire_cause_to_string(failed->cause), failed->text);
         ck_assert_msg(strstr(failed->text, part) != NULL, "%s", failed->text);

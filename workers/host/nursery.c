@@ -12,7 +12,6 @@
 
 #include "lib/paths.h"
 #include "workers/host/birth.h"
-#include "workers/host/hardening.h"
 #include "workers/host/plugin-worker.h"
 #include "workers/host/title.h"
 
@@ -185,7 +184,6 @@ static void want_no_core(void) {
 
 int nursery_run(struct worker *w) {
         struct nursery n = {.worker = w, .parent = getppid()};
-        char hardening[WIRE_TEXT_MAX];
         int r;
 
         /* exec has kept it for us; a fork does not. */
@@ -195,10 +193,7 @@ int nursery_run(struct worker *w) {
         want_no_core();
         preload(w->setup.service);
 
-        hardening_describe(hardening, sizeof(hardening));
-        r = worker_note(w, "hardening", "%s", hardening);
-        if (r >= 0)
-                r = worker_ready(w);
+        r = worker_ready(w);
         while (r == GO_ON)
                 r = serve_one(&n);
         if (r < 0 && r != -EPIPE && r != -ECONNRESET) {

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 
-#include "workers/host/hardening.h"
 #include "workers/host/plugin.h"
 #include "workers/host/serve.h"
 #include "workers/host/title.h"
@@ -70,7 +69,6 @@ int plugin_worker_run(struct worker *w) {
         const struct wazo_plugin *plugin;
         struct wazo_host *host;
         static struct serve serve;
-        char hardening[WIRE_TEXT_MAX];
         int r;
 
         title_set(w->setup.service, w->setup.name);
@@ -80,10 +78,7 @@ int plugin_worker_run(struct worker *w) {
         if (r < 0)
                 worker_fail(w, WIRE_CAUSE_EXIT, "plugin %s does not start: %s", plugin->name, strerror(-r));
 
-        hardening_describe(hardening, sizeof(hardening));
-        r = worker_note(w, "hardening", "%s", hardening);
-        if (r >= 0)
-                r = worker_ready(w);
+        r = worker_ready(w);
         if (r >= 0)
                 r = serve_run(&serve);
         if (r < 0)

@@ -272,9 +272,14 @@ static json_t *strings(const char *const *list) {
         return array;
 }
 
+static json_t *describe_needs(const struct wazo_needs *needs) {
+        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:b}", "read", strings(needs->read), "write", strings(needs->write), "connect",
+                         strings(needs->connect), "sockets", strings(needs->sockets), "execute", strings(needs->execute), "processes",
+                         needs->processes);
+}
+
 static int make(const struct wazo_plugin *plugin, const char *build_id, json_t **ret) {
         static const struct wazo_needs none = {0};
-        const struct wazo_needs *needs = plugin->needs ? plugin->needs : &none;
         _wazo_unref_ json_t *routes = json_array(), *settings = json_array(), *subscriptions = json_array(), *openapi = NULL;
         int r;
 
@@ -290,10 +295,10 @@ static int make(const struct wazo_plugin *plugin, const char *build_id, json_t *
         for (const struct wazo_subscription *s = plugin->subscriptions; s && s->event; s++)
                 if (json_array_append_new(subscriptions, json_pack("{s:s}", "event", s->event)) < 0)
                         return -ENOMEM;
-        *ret = json_pack("{s:s,s:i,s:s,s:s,s:O,s:O,s:O,s:{s:o,s:o,s:o},s:o,s:O}", "plugin", plugin->name, "abi", (int) plugin->abi, "version",
+        *ret = json_pack("{s:s,s:i,s:s,s:s,s:O,s:O,s:O,s:o,s:o,s:O}", "plugin", plugin->name, "abi", (int) plugin->abi, "version",
                          strempty(plugin->version), "build_id", build_id, "routes", routes, "subscriptions", subscriptions, "config",
-                         settings, "sandbox", "read", strings(needs->read), "write", strings(needs->write), "connect",
-                         strings(needs->connect), "migrations", strings(plugin->migrations), "openapi", openapi);
+                         settings, "sandbox", describe_needs(plugin->needs ? plugin->needs : &none), "migrations",
+                         strings(plugin->migrations), "openapi", openapi);
         return *ret ? 0 : -ENOMEM;
 }
 

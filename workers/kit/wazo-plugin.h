@@ -596,10 +596,18 @@ struct wazo_subscription {
         int (*handle)(struct wazo_context *ctx, const json_t *event);
 };
 
-/* What the sandbox must leave open, beyond the database. */
+/*
+ * What the sandbox must leave open, beyond the database and libraries; all lists are ended by NULL. What is not here is refused: a
+ * file by EACCES, a system call by the worker's death, whose record names it ("sandbox: log" in the configuration helps to learn).
+ * A path is absolute, of a file or of a directory with everything below; "{key}" at its beginning is the value of a setting of the
+ * plugin's, and nothing when that is empty.
+ */
 struct wazo_needs {
-        const char *const *read, *const *write; /* paths; ended by NULL */
+        const char *const *read, *const *write; /* paths; what may be written may be read, made and removed */
         const char *const *connect;             /* "auth", "provd", ...: daemons that wazo_call() may call */
+        const char *const *sockets;             /* of its own: "tcp:5038" or "tcp:{port}" to connect to, "dns", "unix" */
+        const char *const *execute;             /* paths of programs, or directories of them */
+        bool processes;                         /* it forks; implied by execute */
 };
 
 struct wazo_plugin {
