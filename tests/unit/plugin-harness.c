@@ -23,6 +23,9 @@ static char tenant[40];
 static struct testing *last;
 static json_t *last_json;
 static int64_t outbox_seen;
+/* The uuids that the test met in it, by their numbers. */
+static char uuids[64][WAZO_UUID_SIZE];
+static size_t n_uuids;
 
 /* Texts handed out live until the next test. */
 static char *texts[4096];
@@ -54,6 +57,7 @@ static struct testing *plugin_named(const char *name) {
 void harness_begin(void) {
         (void) strcopy(tenant, sizeof(tenant), TENANT);
         outbox_seen = 0;
+        n_uuids = 0;
         owner = plugin_named("info");
 }
 
@@ -280,7 +284,130 @@ static void write_row(FILE *f, const json_t *row) {
         json_decref(payload);
 }
 
-const char *outbox(void) {
+static bool generic_header(const char *name) {
+        static const char *const names[] = {"name", "origin_uuid", "timestamp", "required_access", "required_acl", "tenant_uuid"};
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (streq(names[i], name))
+                        return true;
+        return false;
+}
+
+static void check_text(const json_t *headers, const char *name, const char *prefix, const char *value) {
+        char expected[256];
+
+        (void) snprintf(expected, sizeof(expected), "%s%s", prefix, value);
+        ck_assert_str_eq(json_string_value(json_object_get(headers, name)), expected);
+}
+
+/* What every message has, and what follows from the rest of it. */
+static void check_event(const json_t *row, const json_t *headers, const json_t *payload) {
+        const char *name = json_string_value(json_object_get(row, "name")), *stamp = json_string_value(json_object_get(headers, "timestamp"));
+        json_t *repeated = json_copy((json_t *) payload);
+        struct tm tm;
+        const char *rest;
+
+        check_text(headers, "name", "", name);
+        check_text(headers, "origin_uuid", "", "50000000-0000-4000-8000-000000000005");
+        check_text(headers, "required_access", "event.", name);
+        check_text(headers, "required_acl", "events.", json_string_value(json_object_get(row, "routing_key")));
+        rest = strptime(stamp, "%Y-%m-%dT%H:%M:%S.", &tm);
+        ck_assert_msg(rest && strspn(rest, "0123456789") == 6 && !rest[6], "timestamp %s", stamp);
+        ck_assert_int_eq(json_object_del(repeated, "data"), 0);
+        ck_assert(json_equal(repeated, headers));
+        json_decref(repeated);
+}
+
+static void write_whole_event(FILE *f, const json_t *row, const json_t *headers, const json_t *payload) {
+        static const char prefix[] = "user_uuid:";
+        const char *tenant_uuid = json_string_value(json_object_get(headers, "tenant_uuid"));
+        const char *name;
+        const json_t *value;
+
+        check_event(row, headers, payload);
+        (void) fprintf(f, "%s %s %s %s", json_string_value(json_object_get(row, "resource")), json_string_value(json_object_get(row, "name")),
+                       json_string_value(json_object_get(row, "routing_key")), tenant_uuid ? tenant_uuid : "-");
+        json_object_foreach((json_t *) headers, name, value)
+                if (strncmp(name, prefix, sizeof(prefix) - 1) == 0) {
+                        ck_assert(json_is_true(value));
+                        (void) fprintf(f, " %s", name + sizeof(prefix) - 1);
+                }
+        (void) fprintf(f, " %s", part(json_object_get(payload, "data")));
+        json_object_foreach((json_t *) headers, name, value)
+                if (!generic_header(name) && strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+                        (void) fprintf(f, " %s=%s", name, part(value));
+}
+
+static void write_whole_request(FILE *f, const json_t *row, const json_t *headers, const json_t *payload) {
+        const json_t *query = json_object_get(headers, "query");
+
+        (void) fprintf(f, "%s %s %s", json_string_value(json_object_get(row, "resource")), json_string_value(json_object_get(headers, "method")),
+                       json_string_value(json_object_get(row, "name")));
+        if (query)
+                (void) fprintf(f, "?%s", part(query));
+        if (payload)
+                (void) fprintf(f, " %s", part(payload));
+}
+
+static void write_whole_row(FILE *f, const json_t *row) {
+        json_t *headers = json_loads(json_string_value(json_object_get(row, "headers")), 0, NULL);
+        json_t *payload = json_loads(json_string_value(json_object_get(row, "payload")), 0, NULL);
+
+        if (streq(json_string_value(json_object_get(row, "kind")), "event"))
+                write_whole_event(f, row, headers, payload);
+        else
+                write_whole_request(f, row, headers, payload);
+        (void) fputc('\n', f);
+        json_decref(headers);
+        json_decref(payload);
+}
+
+static void write_uuid(FILE *f, const char *uuid) {
+        static const struct {
+                const char *uuid, *name;
+        } known[] = {{TENANT, "T"}, {SUBTENANT, "S"}, {OTHER_TENANT, "O"}};
+        size_t i;
+
+        for (i = 0; i < ELEMENTSOF(known); i++)
+                if (strncmp(known[i].uuid, uuid, WAZO_UUID_SIZE - 1) == 0) {
+                        (void) fputs(known[i].name, f);
+                        return;
+                }
+        for (i = 0; i < n_uuids && strncmp(uuids[i], uuid, WAZO_UUID_SIZE - 1) != 0; i++)
+                ;
+        if (i == n_uuids) {
+                ck_assert_uint_lt(n_uuids, ELEMENTSOF(uuids));
+                memcpy(uuids[n_uuids++], uuid, WAZO_UUID_SIZE - 1);
+        }
+        (void) fprintf(f, "U%zu", i + 1);
+}
+
+/* What differs from run to run, named. */
+static char *normalise(const char *text) {
+        char *result = NULL, copy[WAZO_UUID_SIZE];
+        size_t size;
+        FILE *f = open_memstream(&result, &size);
+
+        ck_assert_ptr_nonnull(f);
+        while (*text) {
+                struct tm tm;
+                const char *behind = strptime(text, "%Y-%m-%d %H:%M:%S.", &tm);
+
+                (void) strcopy(copy, sizeof(copy), text);
+                if (wazo_uuid_valid(copy)) {
+                        write_uuid(f, copy);
+                        text += WAZO_UUID_SIZE - 1;
+                } else if (behind) {
+                        (void) fputs("NOW", f);
+                        text = behind + strspn(behind, "0123456789");
+                } else
+                        (void) fputc(*text++, f);
+        }
+        (void) fclose(f);
+        return result;
+}
+
+static char *read_outbox(void (*write)(FILE *f, const json_t *row)) {
         char *text = NULL, select[512];
         size_t size;
         FILE *f = open_memstream(&text, &size);
@@ -291,8 +418,8 @@ const char *outbox(void) {
                 json_t *row;
 
                 (void) snprintf(select, sizeof(select),
-                                "SELECT json_object('id', id, 'kind', kind, 'name', name, 'routing_key', routing_key, 'headers', headers, "
-                                "'payload', COALESCE(payload, 'null')) FROM outbox WHERE id > %lld ORDER BY id LIMIT 1",
+                                "SELECT json_object('id', id, 'kind', kind, 'resource', resource, 'name', name, 'routing_key', routing_key, "
+                                "'headers', headers, 'payload', COALESCE(payload, 'null')) FROM outbox WHERE id > %lld ORDER BY id LIMIT 1",
                                 (long long) outbox_seen);
                 found = sql_text(select);
                 if (streq(found, "-"))
@@ -300,9 +427,21 @@ const char *outbox(void) {
                 row = json_loads(found, 0, NULL);
                 ck_assert_ptr_nonnull(row);
                 outbox_seen = json_integer_value(json_object_get(row, "id"));
-                write_row(f, row);
+                write(f, row);
                 json_decref(row);
         }
         (void) fclose(f);
-        return keep(text);
+        return text;
+}
+
+const char *outbox(void) {
+        return keep(read_outbox(write_row));
+}
+
+const char *outbox_whole(void) {
+        char *text = read_outbox(write_whole_row);
+        const char *named = keep(normalise(text));
+
+        free(text);
+        return named;
 }

@@ -72,3 +72,14 @@ const char *sql_text(const char *select);
  * where * are the users whom the event's header names.
  */
 const char *outbox(void);
+
+/*
+ * The same rows with all that is in them, a line each: resource, name, routing key, tenant, users, data, then further headers;
+ * what follows from these (the other headers, and that the body repeats all of them) is checked. Uuids are U1, U2 ... in the order
+ * in which the test first met them, but T, S and O for the three tenants; a time is NOW.
+ *
+ *     sysconfd POST /exec_request_handlers {'ipbx': ['dialplan reload']}
+ *     sysconfd GET /move_voicemail?{'old_mailbox': '1'}
+ *     user/U1 user_line_associated config.users.U1.lines.2.updated T U1 {'line': {'id': 2}}
+ */
+const char *outbox_whole(void);

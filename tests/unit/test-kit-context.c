@@ -134,7 +134,7 @@ END_TEST
 START_TEST(events_and_reload) {
         (void) create("{\"label\": \"a\"}");
         expect_sql("SELECT group_concat(kind || ':' || name || ':' || substr(resource, 1, 8) || ':' || routing_key, ' ') FROM (SELECT * FROM outbox ORDER BY id)",
-                   "sysconfd:/exec_request_handlers:sysconfd: event:context_created:contexts:config.contexts.created");
+                   "sysconfd:/exec_request_handlers:sysconfd: event:context_created:context/:config.contexts.created");
         expect_sql("SELECT payload FROM outbox WHERE kind = 'sysconfd'", "{\"ipbx\": [\"dialplan reload\"]}");
         expect_sql("SELECT json_extract(payload, '$.data.type') || json_extract(payload, '$.data.id') || "
                    "json_extract(payload, '$.data.tenant_uuid') || json_extract(payload, '$.\"user_uuid:*\"') FROM outbox WHERE kind = 'event'",

@@ -183,21 +183,36 @@ static int make_headers(struct wazo_context *ctx, const struct wazo_event *event
         return 0;
 }
 
-/* What keeps the events of one object in order: "contexts/7". */
+static const json_t *key_of(const json_t *object) {
+        const json_t *uuid = json_object_get(object, "uuid");
+
+        return uuid ? uuid : json_object_get(object, "id");
+}
+
+/*
+ * What keeps the events of one object in order, whether they are of itself or of what it is associated with: "user/<uuid>",
+ * "line/7". An object's kind is the second word of its routing key, which some say in the plural; that of an association's first
+ * is its name.
+ */
 static json_t *resource_of(const char *routing_key, const json_t *object) {
-        const char *words = strncmp(routing_key, "config.", 7) == 0 ? routing_key + 7 : routing_key;
-        const json_t *id = json_object_get(object, "uuid");
+        const char *kind = strncmp(routing_key, "config.", 7) == 0 ? routing_key + 7 : routing_key;
+        const json_t *key = key_of(object);
+        size_t n = strcspn(kind, ".");
 
-        if (!id)
-                id = json_object_get(object, "id");
-        if (!id) {
-                const json_t *left = json_object_iter_value(json_object_iter((json_t *) object));
+        if (n > 1 && kind[n - 1] == 's')
+                n--;
+        if (!key) {
+                void *first = json_object_iter((json_t *) object);
 
-                id = json_object_get(left, "uuid") ? json_object_get(left, "uuid") : json_object_get(left, "id");
+                key = key_of(json_object_iter_value(first));
+                if (key) {
+                        kind = json_object_iter_key(first);
+                        n = strlen(kind);
+                }
         }
-        if (json_is_integer(id))
-                return json_sprintf("%.*s/%lld", (int) strcspn(words, "."), words, (long long) json_integer_value(id));
-        return json_sprintf("%.*s/%s", (int) strcspn(words, "."), words, strempty(json_string_value(id)));
+        if (json_is_integer(key))
+                return json_sprintf("%.*s/%lld", (int) n, kind, (long long) json_integer_value(key));
+        return json_sprintf("%.*s/%s", (int) n, kind, strempty(json_string_value(key)));
 }
 
 int wazo_event_send(struct wazo_context *ctx, const struct wazo_event *event, const json_t *object) {
