@@ -121,7 +121,7 @@ int paths_program(const struct paths *paths, const char *name, char *ret, size_t
         } programs[] = {
                 {"wazo-gateway", "gateway"}, {"wazo-control", "control"},      {"wazo-host", "host"},
                 {"wazo-migrate", "migrate"}, {"wazo-plugin-describe", "host"}, {"wazo-config", "../config"},
-                {"wazo-relay", "relay"},
+                {"wazo-relay", "relay"},        {"wazo-backup-snapshot", "../backup"},
                 {"wazo-generate", "../config/generate"}, {"wazo-check", "../units/check"},
         };
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backup/output.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "backup/report.h"
+
+#define GROUP "www-data"
+#define MODE 0640
+#define TRIES 16
+
+static int random_name(const char *name, char *ret, size_t size) {
+        uint64_t number;
+
+        if (getrandom(&number, sizeof(number), 0) != (ssize_t) sizeof(number))
+                return -EIO;
+        (void) snprintf(ret, size, ".%.200s.%016lx", name, (unsigned long) number);
+        return 0;
+}
+
+/* Where the file system has no files without names. */
+static int open_named(int dir_fd, const char *name, char *ret, size_t size) {
+        for (unsigned i = 0; i < TRIES; i++) {
+                int fd, r = random_name(name, ret, size);
+
+                if (r < 0)
+                        return r;
+                fd = openat(dir_fd, ret, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+                if (fd >= 0 || errno != EEXIST)
+                        return fd < 0 ? -errno : fd;
+        }
+        return -EEXIST;
+}
+
+int output_scratch(int dir_fd) {
+        char name[NAME_MAX + 1];
+        int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+        if (fd >= 0)
+                return fd;
+        fd = open_named(dir_fd, "wazo-backup", name, sizeof(name));
+        if (fd >= 0 && unlinkat(dir_fd, name, 0) < 0)
+                return fd_close(fd);
+        return fd;
+}
+
+static int open_file(struct output *o) {
+        o->fd = openat(o->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (o->fd < 0)
+                o->fd = open_named(o->dir_fd, o->name, o->temporary, sizeof(o->temporary));
+        return MIN(o->fd, 0);
+}
+
+static int split(const char *path, struct output *o) {
+        _cleanup_free_ char *copy = strdup(path);
+        char *slash;
+        bool fits;
+
+        if (!copy)
+                return -ENOMEM;
+        slash = strrchr(copy, '/');
+        fits = strcopy(o->name, sizeof(o->name), slash ? slash + 1 : copy);
+        if (!fits || !o->name[0])
+                return fits ? -EISDIR : -ENAMETOOLONG;
+        if (slash)
+                slash[slash == copy] = 0;
+        o->dir_fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return o->dir_fd < 0 ? -errno : 0;
+}
+
+int output_open(const char *path, struct output *ret) {
+        _cleanup_free_ char *real = realpath(path, NULL);
+        struct output o = OUTPUT_NULL;
+        int r;
+
+        r = split(real ? real : path, &o);
+        if (r >= 0 && fstatat(o.dir_fd, o.name, &o.old, AT_SYMLINK_NOFOLLOW) == 0) {
+                o.replaces = true;
+                r = S_ISREG(o.old.st_mode) ? 0 : S_ISDIR(o.old.st_mode) ? -EISDIR : -EEXIST;
+        }
+        if (r >= 0)
+                r = open_file(&o);
+        if (r < 0) {
+                output_done(&o);
+                return r;
+        }
+        *ret = o;
+        return 0;
+}
+
+/* What only root may do is left undone by others. */
+static int set_owner(struct output *o, struct owners *owners) {
+        mode_t mode = o->replaces ? o->old.st_mode & 0777 : MODE;
+        uid_t uid = o->replaces ? o->old.st_uid : 0;
+        gid_t gid = 0;
+
+        if (o->replaces)
+                gid = o->old.st_gid;
+        else if (owners_gid(owners, GROUP, &gid) < 0)
+                mode = 0600;
+        if (fchown(o->fd, uid, gid) < 0 && geteuid() == 0)
+                return -errno;
+        return fchmod(o->fd, mode) < 0 ? -errno : 0;
+}
+
+static int give_name(struct output *o) {
+        char path[64];
+
+        if (o->temporary[0])
+                return 0;
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", o->fd);
+        for (unsigned i = 0; i < TRIES; i++) {
+                char name[NAME_MAX + 1];
+                int r = random_name(o->name, name, sizeof(name));
+
+                if (r < 0)
+                        return r;
+                if (linkat(AT_FDCWD, path, o->dir_fd, name, AT_SYMLINK_FOLLOW) == 0) {
+                        (void) strcopy(o->temporary, sizeof(o->temporary), name);
+                        return 0;
+                }
+                if (errno != EEXIST)
+                        return -errno;
+        }
+        return -EEXIST;
+}
+
+int output_publish(struct output *o, struct owners *owners) {
+        int r = set_owner(o, owners);
+
+        if (r >= 0 && fsync(o->fd) < 0)
+                r = -errno;
+        if (r >= 0)
+                r = give_name(o);
+        if (r >= 0 && renameat(o->dir_fd, o->temporary, o->dir_fd, o->name) < 0)
+                r = -errno;
+        if (r < 0)
+                return r;
+        o->temporary[0] = 0;
+        (void) fsync(o->dir_fd);
+        return 0;
+}
+
+void output_done(struct output *o) {
+        if (o->temporary[0])
+                (void) unlinkat(o->dir_fd, o->temporary, 0);
+        o->temporary[0] = 0;
+        o->fd = fd_close(o->fd);
+        o->dir_fd = fd_close(o->dir_fd);
+}
