@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/sandbox.h"
 
+#include <link.h>
 #include <stdio.h>
 
 #include "config/filter.h"
@@ -8,7 +9,7 @@
 
 #define DNS_PORT 53
 #define NEED_PATH_MAX 512
-#define PROCESS_LISTS_MAX 32
+#define NEEDS_MAX 32
 
 /* What each program of ours opens, whatever it is: libraries that are loaded late, time zones, random numbers. */
 static const struct sandbox_path everybodys[] = {
@@ -40,12 +41,6 @@ static const struct sandbox_path of_groups[] = {
 
 /* The configuration of the system's TLS. */
 static const struct sandbox_path of_tls[] = {{"/etc/gnutls", LANDLOCK_GRANT_READ}};
-
-/* A program needs its loader, its libraries, and what shells open. */
-static const struct sandbox_path of_execution[] = {
-        {"/usr/lib64", LANDLOCK_GRANT_READ | LANDLOCK_GRANT_EXECUTE},
-        {"/usr/lib", LANDLOCK_GRANT_READ | LANDLOCK_GRANT_EXECUTE},
-};
 
 struct maker {
         const struct sandbox_request *request;
@@ -258,9 +253,30 @@ static int add_sockets(struct maker *m, const json_t *list) {
         return 0;
 }
 
+static int find_loader(struct dl_phdr_info *info, size_t size, void *userdata) {
+        const char **loader = userdata;
+
+        for (unsigned i = 0; i < info->dlpi_phnum; i++)
+                if (info->dlpi_phdr[i].p_type == PT_INTERP)
+                        *loader = (const char *) (info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+        return 1; /* the first object is the program itself */
+}
+
+/* Executing a program is executing the loader, too: the machine's, which is ours. */
+static int grant_execution(struct maker *m, const json_t *programs) {
+        const char *loader = NULL;
+        int r;
+
+        if (json_array_size(programs) == 0)
+                return 0;
+        m->needs |= FILTER_PROCESSES | FILTER_EXECUTE;
+        r = add_paths(m, programs, LANDLOCK_GRANT_EXECUTE);
+        (void) dl_iterate_phdr(find_loader, &loader);
+        return r >= 0 && loader ? grant(m, loader, LANDLOCK_GRANT_EXECUTE) : r;
+}
+
 static int add_needs(struct maker *m) {
         const json_t *needs = json_object_get(m->request->plugin->root, "sandbox");
-        const json_t *execute = json_object_get(needs, "execute");
         int r;
 
         r = add_paths(m, json_object_get(needs, "read"), LANDLOCK_GRANT_READ);
@@ -268,12 +284,8 @@ static int add_needs(struct maker *m) {
                 r = add_paths(m, json_object_get(needs, "write"), LANDLOCK_GRANT_READ | LANDLOCK_GRANT_WRITE);
         if (r >= 0)
                 r = add_sockets(m, json_object_get(needs, "sockets"));
-        if (r >= 0 && json_array_size(execute) > 0) {
-                m->needs |= FILTER_PROCESSES | FILTER_EXECUTE;
-                r = add_paths(m, execute, LANDLOCK_GRANT_EXECUTE);
-                if (r >= 0)
-                        r = grant_all(m, of_execution, ELEMENTSOF(of_execution));
-        }
+        if (r >= 0)
+                r = grant_execution(m, json_object_get(needs, "execute"));
         if (json_is_true(json_object_get(needs, "processes")))
                 m->needs |= FILTER_PROCESSES;
         return r;
@@ -300,8 +312,8 @@ int sandbox_check_needs(const json_t *needs, char *reterr, size_t size) {
                 const json_t *list = json_object_get(needs, lists[i]), *item;
                 size_t j;
 
-                if (list && (!json_is_array(list) || json_array_size(list) > PROCESS_LISTS_MAX)) {
-                        (void) snprintf(reterr, size, "sandbox.%s must be a list of at most %d", lists[i], PROCESS_LISTS_MAX);
+                if (list && (!json_is_array(list) || json_array_size(list) > NEEDS_MAX)) {
+                        (void) snprintf(reterr, size, "sandbox.%s must be a list of at most %d", lists[i], NEEDS_MAX);
                         return -EINVAL;
                 }
                 json_array_foreach(list, j, item)

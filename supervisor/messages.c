@@ -63,6 +63,9 @@ static void on_note(struct process *p, struct channel_message *m) {
         if (streq(note->key, "hardening")) {
                 (void) strcopy(unit->hardening, sizeof(unit->hardening), note->text);
                 feed_slot_changed(p->service, p->slot);
+        } else if (streq(note->key, "violation")) {
+                /* Its last words. */
+                (void) strcopy(p->violation, sizeof(p->violation), note->text);
         } else if (streq(note->key, "uuid")) {
                 (void) strcopy(p->service->uuid_source, sizeof(p->service->uuid_source), note->text);
                 feed_service_changed(p->service);

@@ -339,7 +339,9 @@ static void process_event(struct policy *p, const struct policy_event *e, struct
                 policy_kill(p, e->slot, process, WIRE_CAUSE_PROTOCOL, now);
                 break;
         case EVENT_DIED:
+                s->detail = strempty(e->text);
                 policy_on_gone(p, e->slot, process, seen_cause(e->cause), e->exit_status, now);
+                s->detail = "";
                 break;
         default:
                 break;

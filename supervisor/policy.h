@@ -74,6 +74,7 @@ struct policy_slot {
         bool required;            /* others require it */
         bool slow;                /* was given up: until it is healthy, each failure leads to the slow lane again */
         char reason[WIRE_TEXT_MAX]; /* for people: what it waits for, or why it failed */
+        const char *detail;         /* of the death that is being dealt with: EVENT_DIED's text */
         char death[WIRE_TEXT_MAX];  /* ... and how the process ended that ACTION_RECORD is about */
 };
 
@@ -86,7 +87,8 @@ enum policy_event_type {
         EVENT_PONG,
         EVENT_STALLED,      /* it owes an answer for too long; text */
         EVENT_BROKE,        /* it broke the protocol; text */
-        EVENT_DIED,         /* cause, exit_status; KILLED, of one that served, is no failure and is never given up */
+        EVENT_DIED,         /* cause, exit_status; text: of SANDBOX, what was forbidden. KILLED, of one that served, is no failure
+                             * and is never given up */
         EVENT_WANT,         /* slot: a request waits for it */
         EVENT_RESTART,      /* slot: stop, then start */
         EVENT_REPLACE,      /* slot: new before old */

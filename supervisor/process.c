@@ -95,7 +95,7 @@ static void collect(struct process *p) {
         }
         deaths_begin(s, p, &info, &usage);
         service_event(s, .type = EVENT_DIED, .slot = p->slot, .generation = p->generation, .cause = cause_of(p, &info),
-                      .exit_status = info.si_status);
+                      .exit_status = info.si_status, .text = p->violation);
         if (p->kind == WIRE_KIND_NURSERY)
                 nursery_died(s, p->generation);
         orphans_of(s, p->pid);

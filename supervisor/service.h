@@ -60,6 +60,7 @@ struct process {
         bool was_ready;
         bool serving;                     /* requests are for it */
         bool dead;                        /* its end is being dealt with */
+        char violation[40];               /* the system call that its sandbox refused */
         uint64_t spawned_at;
         uint64_t oom_kills_before;        /* the machine's count when it was born */
 };

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import NOBODY, PATIENT, ROOT, SLOW, Service, alive, children, clean_environment, manifest, proc, proc_status, run_as, wait_for
+from harness import NOBODY, PATIENT, ROOT, SANITIZERS, SLOW, Service, alive, children, clean_environment, manifest, proc, proc_status, run_as, wait_for
 
 pytestmark = pytest.mark.skipif(not ROOT, reason='only root has privileges to drop')
 
@@ -76,6 +76,7 @@ def test_no_worker_holds_what_is_not_its(service):
 def test_status_tells_the_hardening(service):
     workers = {w['name']: w for w in service.status()['workers']}
     assert 'no_new_privs yes' in workers['info']['hardening'] and 'capabilities none' in workers['info']['hardening']
+    assert ('no sandbox: a build with sanitizers' if SANITIZERS else 'seccomp filter') in workers['info']['hardening']
     assert 'HARDENING' in service.suite('status').stdout
 
 
