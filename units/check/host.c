@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "units/check/host.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <shadow.h>
+#include <stdio.h>
+
+#define FILE_MAX (32U * 1024 * 1024)
+#define FILE_STEP (64U * 1024)
+
+static FILE *open_below(const char *root, const char *path) {
+        char whole[1024];
+
+        if (snprintf(whole, sizeof(whole), "%s%s", root, path) >= (int) sizeof(whole)) {
+                errno = ENAMETOOLONG;
+                return NULL;
+        }
+        return fopen(whole, "re");
+}
+
+static void fclosep(FILE **f) {
+        if (*f)
+                (void) fclose(*f);
+}
+
+static void take_user(const struct passwd *from, struct host_user *to) {
+        *to = (struct host_user) {.uid = from->pw_uid, .groups = {from->pw_gid}, .n_groups = 1};
+        (void) strcopy(to->name, sizeof(to->name), from->pw_name);
+        (void) strcopy(to->home, sizeof(to->home), from->pw_dir);
+        (void) strcopy(to->shell, sizeof(to->shell), from->pw_shell);
+}
+
+static bool has_member(const struct group *g, const char *name) {
+        for (char *const *member = g->gr_mem; *member; member++)
+                if (streq(*member, name))
+                        return true;
+        return false;
+}
+
+static int read_groups(const char *root, struct host_user *user) {
+        _cleanup_(fclosep) FILE *file = open_below(root, "/etc/group");
+        const struct group *g;
+
+        if (!file)
+                return -errno;
+        while ((g = fgetgrent(file)))
+                if (g->gr_gid != user->groups[0] && has_member(g, user->name) && user->n_groups < HOST_GROUPS_MAX)
+                        user->groups[user->n_groups++] = g->gr_gid;
+        return 0;
+}
+
+/* Another host's users are in its files; this one's may be anywhere. */
+static int find_below(const char *root, const char *name, struct host_user *ret) {
+        _cleanup_(fclosep) FILE *file = open_below(root, "/etc/passwd");
+        const struct passwd *p;
+
+        if (!file)
+                return -errno;
+        while ((p = fgetpwent(file)))
+                if (streq(p->pw_name, name)) {
+                        take_user(p, ret);
+                        return read_groups(root, ret);
+                }
+        return -ENOENT;
+}
+
+int host_user(const char *root, const char *name, struct host_user *ret) {
+        const struct passwd *p;
+        int n = HOST_GROUPS_MAX;
+
+        if (*root)
+                return find_below(root, name, ret);
+        errno = 0;
+        p = getpwnam(name);
+        if (!p)
+                return errno == 0 ? -ENOENT : -errno;
+        take_user(p, ret);
+        if (getgrouplist(name, p->pw_gid, ret->groups, &n) < 0)
+                n = HOST_GROUPS_MAX;
+        ret->n_groups = (size_t) n;
+        return 0;
+}
+
+int host_password(const char *root, const char *name) {
+        _cleanup_(fclosep) FILE *file = open_below(root, "/etc/shadow");
+        const struct spwd *s;
+
+        if (!file)
+                return -errno;
+        while ((s = fgetspent(file)))
+                if (streq(s->sp_namp, name))
+                        return !*s->sp_pwdp ? HOST_PASSWORD_NONE : *s->sp_pwdp == '!' || *s->sp_pwdp == '*' ? HOST_PASSWORD_LOCKED : HOST_PASSWORD_SET;
+        return -ENOENT;
+}
+
+int host_group(const char *root, const char *name, gid_t *ret) {
+        _cleanup_(fclosep) FILE *file = NULL;
+        const struct group *g;
+
+        if (!*root) {
+                errno = 0;
+                g = getgrnam(name);
+                if (!g)
+                        return errno == 0 ? -ENOENT : -errno;
+                *ret = g->gr_gid;
+                return 0;
+        }
+        file = open_below(root, "/etc/group");
+        if (!file)
+                return -errno;
+        while ((g = fgetgrent(file)))
+                if (streq(g->gr_name, name)) {
+                        *ret = g->gr_gid;
+                        return 0;
+                }
+        return -ENOENT;
+}
+
+bool host_in_group(const struct host_user *user, gid_t group) {
+        for (size_t i = 0; i < user->n_groups; i++)
+                if (user->groups[i] == group)
+                        return true;
+        return false;
+}
+
+bool host_may(const struct host_user *user, const struct stat *file, unsigned mode) {
+        unsigned shift = file->st_uid == user->uid ? 6 : host_in_group(user, file->st_gid) ? 3 : 0;
+
+        return user->uid == 0 || ((file->st_mode >> shift) & mode) == mode;
+}
+
+int host_read(const char *path, char **ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0, room = 0;
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        do {
+                if (size == room) {
+                        char *grown = room < FILE_MAX ? realloc(text, MAX(2 * room, (size_t) FILE_STEP) + 1) : NULL;
+
+                        if (!grown)
+                                return room < FILE_MAX ? -ENOMEM : -EFBIG;
+                        text = grown;
+                        room = MAX(2 * room, (size_t) FILE_STEP);
+                }
+                n = read(fd, text + size, room - size);
+                if (n < 0)
+                        return -errno;
+                size += (size_t) n;
+        } while (n > 0);
+        text[size] = 0;
+        *ret = STEAL(text);
+        return 0;
+}
