@@ -2,7 +2,6 @@
 /*
  * wazo-check, which is "wazo-suite check".
  */
-#include <curl/curl.h>
 #include <getopt.h>
 #include <stdarg.h>
 
@@ -225,11 +224,9 @@ int main(int argc, char **argv) {
         r = open_units(&a, &check);
         if (r < 0)
                 return complain(EXIT_USAGE, "%s: %s", a.show, strerror(-r));
-        (void) curl_global_init(CURL_GLOBAL_DEFAULT);
         r = run(&check, &a, argv + optind, argc - optind, &results, &n);
         if (r < 0)
                 r = report(results, n, &a);
-        curl_global_cleanup();
         check_units_free(check.units);
         return r;
 }

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""wazo-suite check: a host is broken in the way of each row, and exactly that row fails, with its remedy; mended, it passes."""
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from fakehost import UIDS, Host
+from harness import BUILD
+
+PROGRAM = os.path.join(BUILD, 'workers', 'control', 'client', 'wazo-suite')
+CONFD, AGENTD = 'wazo-confd', 'wazo-agentd'
+CONFD_UNIT, AGENTD_UNIT = 'wazo-suite-confd.service', 'wazo-agentd.service'
+# What only a host that runs can show; these are tested further down.
+ASKED = {'18', '19', '19c'}
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='files of several users are made')
+
+
+@pytest.fixture
+def host(tmp_path):
+    return Host(tmp_path, PROGRAM)
+
+
+def rows(host, *arguments):
+    done = host.check('--json', *arguments)
+    assert done.stderr == ''
+    return {(row['service'], row['id']): row for row in json.loads(done.stdout)['rows']}
+
+
+def failed(host, *arguments):
+    return {key: row for key, row in rows(host, *arguments).items() if row['result'] == 'fail'}
+
+
+def test_a_good_host(host):
+    found = rows(host)
+    assert {service for service, _ in found} == {CONFD, AGENTD, 'asterisk', 'rabbitmq-server', 'postgresql'}
+    mine = {key: row for key, row in found.items() if key[0] in (CONFD, AGENTD)}
+    assert [row for row in mine.values() if row['result'] == 'fail'] == []
+    undecided = {row['id'] for row in mine.values() if row['result'] == 'undecided'}
+    assert undecided <= ASKED
+    # Those that do not apply are few, so that what is tested below is really looked at.
+    assert {row['id'] for (service, _), row in mine.items() if service == CONFD and row['result'] == 'not applicable'} <= {'3c', '6', '16', '19'}
+    assert host.check(CONFD, '--row', '4').returncode == 0
+    assert host.check(CONFD).returncode == 4
+
+
+def uid_line(uid):
+    return 'Uid:\t{0}\t{0}\t{0}\t{0}'.format(uid)
+
+
+def chown(path, user):
+    return lambda host: os.chown(host.path(path), UIDS[user], UIDS[user])
+
+
+def chmod(path, mode):
+    return lambda host: os.chmod(host.path(path), mode)
+
+
+def edit(path, old, new):
+    return lambda host: host.edit(path, old, new)
+
+
+def show(unit, old, new):
+    return lambda host: host.edit_unit(unit, old, new)
+
+
+def remove(path):
+    return lambda host: host.remove(path)
+
+
+def write(path, text, **more):
+    return lambda host: host.write(path, text, **more)
+
+
+def script(path, text):
+    return lambda host: host.write(path, '#!/bin/sh\n' + text, 0o755)
+
+
+def both(*what):
+    return lambda host: [one(host) for one in what]
+
+
+def rmtree(path):
+    return lambda host: shutil.rmtree(host.path(path))
+
+
+AGENTD_USER = 'wazo-agentd:x:991:991::/nonexistent:/usr/sbin/nologin'
+
+# Row, service, how the host is broken, words of what is found, words of the remedy, how it is mended.
+BROKEN = [
+    ('1', CONFD, edit('/proc/4242/status', uid_line(990), uid_line(0)), 'process 4242 runs as uid 0', 'user: wazo-confd',
+     edit('/proc/4242/status', uid_line(0), uid_line(990))),
+    ('1', AGENTD, edit('/proc/4343/status', uid_line(991), 'Uid:\t991\t991\t0\t991'), 'process 4343 runs as uid 0', 'user: wazo-agentd',
+     edit('/proc/4343/status', 'Uid:\t991\t991\t0\t991', uid_line(991))),
+    ('2', AGENTD, edit('/etc/passwd', AGENTD_USER, AGENTD_USER.replace('/usr/sbin/nologin', '/bin/bash')), 'the shell of wazo-agentd is /bin/bash',
+     'usermod --shell /usr/sbin/nologin wazo-agentd', edit('/etc/passwd', '/bin/bash', '/usr/sbin/nologin')),
+    ('2', AGENTD, edit('/etc/shadow', 'wazo-agentd:!', 'wazo-agentd:$y$x'), 'wazo-agentd has a password', 'passwd --lock wazo-agentd',
+     edit('/etc/shadow', 'wazo-agentd:$y$x', 'wazo-agentd:!$y$x')),
+    ('2', AGENTD, edit('/etc/shadow', 'wazo-agentd:!', 'wazo-agentd:'), 'wazo-agentd needs no password', 'passwd --lock wazo-agentd',
+     edit('/etc/shadow', 'wazo-agentd:', 'wazo-agentd:!')),
+    ('3', CONFD, lambda host: host.folder('/home/wazo-confd'), 'there is a directory /home/wazo-confd', 'remove /home/wazo-confd', rmtree('/home/wazo-confd')),
+    ('3', AGENTD, edit('/etc/passwd', AGENTD_USER, AGENTD_USER.replace('/nonexistent', '/home/agent')), 'the home of wazo-agentd is /home/agent', 'usermod --home',
+     edit('/etc/passwd', '/home/agent', '/nonexistent')),
+    ('3b', AGENTD, edit('/etc/group', 'wazo-agentd:x:991', 'agents:x:991'), 'there is no group wazo-agentd', 'addgroup --system wazo-agentd',
+     edit('/etc/group', 'agents:x:991', 'wazo-agentd:x:991')),
+    ('3c', AGENTD, edit('/etc/group', 'www-data:x:33:wazo-agentd', 'www-data:x:33:'), 'wazo-agentd is not in the group www-data', 'adduser wazo-agentd www-data',
+     edit('/etc/group', 'www-data:x:33:', 'www-data:x:33:wazo-agentd')),
+    ('4', CONFD, chown('/var/log/wazo-confd.log', 'root'), 'wazo-confd may not write /var/log/wazo-confd.log', 'chown wazo-confd /var/log/wazo-confd.log',
+     chown('/var/log/wazo-confd.log', CONFD)),
+    ('4', AGENTD, remove('/var/log/wazo-agentd.log'), 'there is no /var/log/wazo-agentd.log', '--reinstall wazo-agentd',
+     write('/var/log/wazo-agentd.log', '', user=AGENTD)),
+    ('4b', CONFD, remove('/etc/logrotate.d/wazo-confd'), 'no file in /etc/logrotate.d', 'wazo-suite generate logrotate wazo-confd',
+     write('/etc/logrotate.d/00-wazo-suite-confd', '/var/log/wazo-confd.log {\n ignoreduplicates\n}\n')),
+    ('4b', CONFD, write('/etc/logrotate.d/second', '/var/log/wazo-confd.log {\n}\n'), '2 files in /etc/logrotate.d name', 'keep one', remove('/etc/logrotate.d/second')),
+    ('5', CONFD, chown('/run/wazo-confd', 'root'), 'wazo-confd may not write in /run/wazo-confd', 'chown wazo-confd /run/wazo-confd', chown('/run/wazo-confd', CONFD)),
+    ('5', CONFD, remove('/etc/tmpfiles.d/wazo.conf'), 'nothing makes /run/wazo-confd again', 'tmpfiles.d', show(CONFD_UNIT, 'RuntimeDirectory=', 'RuntimeDirectory=wazo-confd')),
+    ('7', AGENTD, script('/usr/bin/wazo-service', 'start wazo-confd wazo-agentd-not\n'), '/usr/bin/wazo-service does not name it', 'wazo-suite-service',
+     script('/usr/bin/wazo-service', 'start wazo-confd wazo-agentd\n')),
+    ('8b', AGENTD, write('/usr/share/wazo-monitoring/checks/suite-wazo-agentd', ''), 'wazo-monitoring-update replaces it', 'file of another name',
+     remove('/usr/share/wazo-monitoring/checks/suite-wazo-agentd')),
+    ('9', CONFD, edit('/var/lib/dpkg/status', 'Package: wazo-suite-confd\nStatus: install ok installed', 'Package: wazo-suite-confd\nStatus: deinstall ok config-files'),
+     'the package wazo-suite-confd is not installed', 'apt-get install wazo-suite-confd', edit('/var/lib/dpkg/status', 'deinstall ok config-files', 'install ok installed')),
+    ('10', CONFD, show(CONFD_UNIT, 'UnitFileState=enabled', 'UnitFileState=disabled'), 'is disabled: it does not start with the host', 'systemctl enable wazo-suite-confd.service',
+     show(CONFD_UNIT, 'UnitFileState=disabled', 'UnitFileState=enabled')),
+    ('10', AGENTD, show(AGENTD_UNIT, ' asterisk.service', ''), 'has no After=asterisk.service', 'After=asterisk.service',
+     show(AGENTD_UNIT, 'After=', 'After=asterisk.service ')),
+    ('10b', AGENTD, show(AGENTD_UNIT, 'RestartUSec=5s', 'RestartUSec=100ms'), 'is given up after 15 starts, 100 ms apart', 'StartLimitIntervalSec=150',
+     show(AGENTD_UNIT, 'RestartUSec=100ms', 'RestartUSec=5s')),
+    ('12', AGENTD, edit('/usr/lib/systemd/system/wazo-agentd.service', 'ConditionPathExists=!', '#'), 'is started although /var/lib/wazo/disabled is there',
+     'ConditionPathExists=!/var/lib/wazo/disabled',
+     both(write('/etc/systemd/system/wazo-agentd.service.d/override.conf', '[Unit]\nConditionPathExists=!/var/lib/wazo/disabled\n'),
+          show(AGENTD_UNIT, 'DropInPaths=', 'DropInPaths=/etc/systemd/system/wazo-agentd.service.d/override.conf'))),
+    ('12', CONFD, edit('/usr/lib/systemd/system/wazo-suite-confd.service', '[Unit]', '[Unit]\nConditionPathExists=!/var/lib/wazo/disabled'), 'and is no telephony',
+     'take ConditionPathExists= out', edit('/usr/lib/systemd/system/wazo-suite-confd.service', 'ConditionPathExists=!/var/lib/wazo/disabled', '')),
+    ('12', AGENTD, write('/var/lib/wazo/disabled', ''), 'it runs although', 'wazo-service enable', remove('/var/lib/wazo/disabled')),
+    ('17', CONFD, edit('/proc/net/tcp', '0100007F:250E', '00000000:250E'), 'it listens on 0.0.0.0 port 9486/tcp, which its manifest does not have', '127.0.0.1',
+     edit('/proc/net/tcp', '00000000:250E', '0100007F:250E')),
+    ('17', AGENTD, edit('/proc/net/tcp', '0100007F:2515', '0100007F:1F40'), 'it listens on 127.0.0.1 port 8000/tcp', 'manifest of wazo-agentd',
+     edit('/proc/net/tcp', '0100007F:1F40', '0100007F:2515')),
+    ('17', AGENTD, remove('/proc/4343/fd/5'), 'it does not listen on port 9493/tcp (REST API)', '/var/log/wazo-agentd.log',
+     lambda host: os.symlink('socket:[4343]', host.path('/proc/4343/fd/5'))),
+    ('G4', AGENTD, chmod('/etc/wazo-agentd/config.yml', 0o666), 'everybody may write /etc/wazo-agentd/config.yml', 'chmod o-w', chmod('/etc/wazo-agentd/config.yml', 0o644)),
+    ('G9', CONFD, edit('/proc/4242/status', 'CapEff:\t0000000000000000', 'CapEff:\t0000000000000400'), 'process 4242 has the capabilities 0x400', 'AmbientCapabilities',
+     edit('/proc/4242/status', '400', '000')),
+    ('M1', AGENTD, show(AGENTD_UNIT, 'Type=simple', 'Type=forking'), 'Type is "forking", its manifest says "simple"', 'unit.type', show(AGENTD_UNIT, 'Type=forking', 'Type=simple')),
+    ('M2', CONFD, chown('/var/lib/wazo-confd', 'root'), 'wazo-confd may not write in /var/lib/wazo-confd', 'chown wazo-confd', chown('/var/lib/wazo-confd', CONFD)),
+    ('M2', CONFD, chmod('/var/lib/wazo-confd', 0o757), 'everybody may write in /var/lib/wazo-confd', 'chmod o-w', chmod('/var/lib/wazo-confd', 0o750)),
+    ('M3', CONFD, chown('/var/lib/wazo-auth-keys/wazo-confd-key.yml', 'www-data'), 'belongs to uid 33, not to wazo-confd', 'system_user: wazo-confd',
+     chown('/var/lib/wazo-auth-keys/wazo-confd-key.yml', CONFD)),
+    ('M3', CONFD, chmod('/var/lib/wazo-auth-keys/wazo-confd-key.yml', 0o644), 'others than wazo-confd may read', 'chmod 600',
+     chmod('/var/lib/wazo-auth-keys/wazo-confd-key.yml', 0o600)),
+    ('M3', CONFD, remove('/var/lib/wazo-auth-keys/wazo-confd-key.yml'), 'there is no /var/lib/wazo-auth-keys/wazo-confd-key.yml', 'wazo-auth-keys service update',
+     write('/var/lib/wazo-auth-keys/wazo-confd-key.yml', '', mode=0o600, user=CONFD)),
+]
+
+
+@pytest.mark.parametrize('row,service,damage,found,remedy,mend', BROKEN, ids=[f'{row[0]}-{row[1]}-{i}' for i, row in enumerate(BROKEN)])
+def test_a_broken_host(host, row, service, damage, found, remedy, mend):
+    damage(host)
+    what = failed(host, CONFD, AGENTD)
+    assert set(what) == {(service, row)}, what
+    assert found in what[service, row]['found'] and remedy in what[service, row]['remedy']
+    mend(host)
+    now = rows(host, CONFD, AGENTD)
+    assert [key for key, row in now.items() if row['result'] == 'fail'] == []
+    assert now[service, row]['result'] == 'pass'
+
+
+def test_for_people(host):
+    host.remove('/var/log/wazo-agentd.log')
+    done = host.check(CONFD, AGENTD, '--row', '4')
+    assert done.returncode == 1
+    assert done.stdout == """wazo-agentd
+  fail           4    it can write its log
+                      found: there is no /var/log/wazo-agentd.log
+                      mend:  reinstall the package: apt-get install --reinstall wazo-agentd
+
+1 passed, 1 failed, 0 undecided, 0 not applicable
+"""
+    assert 'wazo-confd may write /var/log/wazo-confd.log' in host.check(CONFD, '--row', '4', '--all').stdout
+
+
+def test_nobody_starts_it_again(host):
+    host.write('/etc/wazo-suite/services.d/acme.yml', 'service: acme\nkind: unit\ndescription: d\nuser: www-data\nunit: {restart: no}\n')
+    host.units['acme.service'] = host.units[AGENTD_UNIT].replace('wazo-agentd', 'acme').replace('Restart=on-failure', 'Restart=no')
+    row = failed(host, 'acme', '--row', '8')['acme', '8']
+    assert 'nobody starts it again' in row['found'] and 'wazo-suite generate monit acme' in row['remedy']
+    host.write('/etc/monit/conf.d/suite-acme', '')
+    assert failed(host, 'acme', '--row', '8') == {}
+    host.remove('/usr/bin/monit')
+    assert 'acme' in str(failed(host, 'acme', '--row', '8'))
+
+
+def test_a_uid_of_a_person(host):
+    """The processes, the log and all else belong to another then: only this row is looked at."""
+    host.edit('/etc/passwd', 'wazo-agentd:x:991:', 'wazo-agentd:x:1001:')
+    row = failed(host, AGENTD, '--row', '3b')[AGENTD, '3b']
+    assert 'the uid of wazo-agentd is 1001' in row['found'] and 'adduser --system' in row['remedy']
+
+
+def test_one_that_does_not_run(host):
+    """The state of the unit shows in two rows, and what its processes would show is undecided, not passed."""
+    host.edit_unit(AGENTD_UNIT, 'ActiveState=active', 'ActiveState=failed')
+    host.edit_unit(AGENTD_UNIT, 'MainPID=4343', 'MainPID=0')
+    shutil.rmtree(host.path('/sys/fs/cgroup/system.slice/wazo-agentd.service'))
+    found = rows(host, AGENTD)
+    assert {id for (_, id), row in found.items() if row['result'] == 'fail'} == {'7', '9'}
+    assert 'systemctl start wazo-agentd.service' in found[AGENTD, '9']['remedy']
+    assert {found[AGENTD, id]['result'] for id in ['1', 'G9', '17']} == {'undecided'}
+
+
+def test_a_slave(host):
+    """Held back as it should be: nothing fails, and what its processes would show does not apply."""
+    host.write('/var/lib/wazo/disabled', '')
+    host.edit_unit(AGENTD_UNIT, 'ActiveState=active', 'ActiveState=inactive')
+    host.edit_unit(AGENTD_UNIT, 'MainPID=4343', 'MainPID=0')
+    shutil.rmtree(host.path('/sys/fs/cgroup/system.slice/wazo-agentd.service'))
+    found = rows(host, AGENTD)
+    assert failed(host, AGENTD) == {}
+    assert found[AGENTD, '9']['result'] == 'pass' and found[AGENTD, '1']['result'] == 'not applicable'
+    host.edit_unit(AGENTD_UNIT, 'ActiveState=inactive', 'ActiveState=failed')
+    assert 'reset-failed' in failed(host, AGENTD)[AGENTD, '12']['remedy']
+
+
+def test_a_unit_that_does_not_exist(host):
+    host.edit_unit(AGENTD_UNIT, 'LoadState=loaded', 'LoadState=not-found')
+    assert AGENTD not in {service for service, _ in rows(host)}
+    what = failed(host, AGENTD)
+    assert 'the unit wazo-agentd.service is not-found' in what[AGENTD, 'M1']['found']
+
+
+def test_the_unit_whose_place_ours_takes(host):
+    """A Python wazo-confd that runs is the one that is meant."""
+    python = host.units[CONFD_UNIT].replace('wazo-suite-confd', 'wazo-confd').replace('Type=notify', 'Type=simple')
+    host.units['wazo-confd.service'] = python
+    host.edit_unit(CONFD_UNIT, 'ActiveState=active', 'ActiveState=inactive')
+    row = rows(host, CONFD, '--row', 'M1')[CONFD, 'M1']
+    assert row['result'] == 'not applicable' and 'wazo-confd.service runs in its place' in row['found']
+
+
+def test_backup_of_today_has_gaps(host):
+    host.write('/usr/sbin/wazo-backup', '#!/bin/sh\ntar etc/wazo-agentd/ etc/asterisk/\n', 0o755)
+    what = failed(host, CONFD, AGENTD)
+    assert set(what) == {(CONFD, '14'), (CONFD, '14b')}
+    assert 'does not save /etc/wazo-confd' in what[CONFD, '14']['found'] and 'wazo-suite-backup' in what[CONFD, '14']['remedy']
+    host.write('/usr/sbin/wazo-backup', '\x7fELF', 0o755)
+    assert failed(host, CONFD, AGENTD) == {}
+
+
+def test_a_manifest_that_the_backup_does_not_save(host):
+    etc = '/etc/wazo-suite/services.d/'
+    host.write(etc + 'acme.yml', 'service: acme\nkind: unit\ndescription: d\nuser: www-data\nconfig: /etc/acme/acme.yml\nbackup: {paths: [/srv/acme]}\n')
+    host.write('/etc/acme/acme.yml', '')
+    assert rows(host, 'acme', '--row', '14b')['acme', '14b']['result'] == 'pass'
+
+
+def test_a_common_port(host):
+    host.write('/etc/wazo-suite/services.d/acme.yml', 'service: acme\nkind: unit\ndescription: d\nuser: www-data\nport: 8080\n')
+    row = failed(host, 'acme', '--row', '17')['acme', '17']
+    assert 'port 8080' in row['found'] and '9486' in row['remedy']
+
+
+def test_root_with_a_reason(host):
+    host.units['wazo-sysconfd.service'] = host.units[AGENTD_UNIT].replace('wazo-agentd', 'wazo-sysconfd')
+    row = rows(host, 'wazo-sysconfd', '--row', '1')['wazo-sysconfd', '1']
+    assert row['result'] == 'not applicable' and 'it runs as root: it writes' in row['found']
+
+
+def test_without_systemd_nothing_of_it_passes(host):
+    done = subprocess.run([PROGRAM, 'check', '--root', host.root, '--json', CONFD], capture_output=True, text=True, timeout=60)
+    found = {row['id']: row['result'] for row in json.loads(done.stdout)['rows']}
+    assert {found[id] for id in ['1', '9', '10', '10b', '12', '17', 'G9', 'M1']} == {'undecided'}
+    assert done.returncode == 4
+
+
+def test_nothing_is_here(tmp_path):
+    done = subprocess.run([PROGRAM, 'check', '--root', str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 4 and 'none of the services' in done.stderr
+
+
+@pytest.mark.parametrize('arguments,words', [(['nobody'], "no service is called 'nobody'"), (['host'], "no service is called 'host'"), (['--row', '99'], "there is no row '99'"),
+                                             (['--frob'], 'Try'), (['--show', '/nonexistent'], '/nonexistent: No such file')])
+def test_wrong_usage(arguments, words):
+    done = subprocess.run([PROGRAM, 'check', *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and words in done.stderr
+
+
+def test_each_row_is_told_of():
+    listed = subprocess.run([PROGRAM, 'check', '--list'], capture_output=True, text=True, timeout=60).stdout
+    ids = [line.split()[0] for line in listed.splitlines()]
+    tested = {row[0] for row in BROKEN} | {'8', '14', '14b', '6', '16', '18', '19', '19c', '7b'}
+    assert set(ids) == tested and len(ids) == len(set(ids))
