@@ -129,9 +129,30 @@ def test_others_events_do_not_come(service, others):
 def test_what_a_handler_owes_is_published(broker, service, others):
     observer = broker.observe(EXCHANGE)
     others.say('tell', 4711)
-    messages = observer.take_until(lambda found: any(m.name == 'crashdummy_told' for m in found))
-    told = [m for m in messages if m.name == 'crashdummy_told']
-    assert len(told) == 1 and told[0].body['data'] == {'n': 4711}
+    heard_of, told = observer.take(2)
+    assert heard_of.name == 'crashdummy' and told.name == 'crashdummy_told' and told.body['data'] == {'n': 4711}
+
+
+# ---- what the service itself listens to ----
+
+
+def test_tenants_come_and_go(service, others):
+    uuid = '7c1c1b54-0000-4000-8000-00000000beef'
+
+    def rows():
+        with contextlib.closing(service.database()) as db:
+            return db.execute('SELECT slug, sip_templates_generated, (SELECT COUNT(*) FROM endpoint_sip WHERE tenant_uuid = tenant.uuid) '
+                              'FROM tenant WHERE uuid = ?', (uuid,)).fetchall()
+
+    data = {'uuid': uuid, 'name': 'Fleet', 'slug': 'fleet'}
+    for _ in range(2):
+        others.publish({'name': 'auth_tenant_added', 'data': data}, name='auth_tenant_added')
+    wait_for(lambda: rows() == [('fleet', 1, 5)], 10, rows)
+    for _ in range(2):
+        others.publish({'name': 'auth_tenant_deleted', 'data': {'uuid': uuid}}, name='auth_tenant_deleted')
+    wait_for(lambda: rows() == [], 10, rows)
+    wait_consumer(service, held=0)
+    assert parked(service) == []
 
 
 # ---- what a plugin cannot take ----

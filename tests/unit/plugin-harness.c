@@ -5,8 +5,8 @@
 
 /* Each plugin's wazo_plugin, renamed when it is compiled for tests (tests/unit/meson.build). */
 #define PLUGINS(X)                                                                                               \
-        X(context) X(endpoint_sip) X(extension) X(info) X(line) X(line_endpoint) X(line_extension) X(user) X(user_line) \
-        X(user_voicemail) X(voicemail)
+        X(context) X(endpoint_sip) X(extension) X(info) X(line) X(line_endpoint) X(line_extension) X(tenant) X(user)    \
+        X(user_line) X(user_voicemail) X(voicemail)
 #define DECLARE(name) extern const struct wazo_plugin wazo_plugin_##name;
 #define ENTRY(name) {#name, &wazo_plugin_##name, NULL},
 PLUGINS(DECLARE)
@@ -111,6 +111,19 @@ void call_at(const char *file, int line, const char *plugin, const char *method,
         if (got != status)
                 ck_abort_msg("%s:%d: %s %s: %u instead of %u: %s", file, line, method, path, got, status, reply_text());
         last_json = testing_json(last);
+}
+
+void hear_at(const char *file, int line, const char *plugin, const char *event, const char *body, unsigned status) {
+        struct testing *t = plugin_named(plugin);
+        char *json = swap_quotes(body);
+        unsigned got;
+
+        forget();
+        last = t;
+        got = testing_event(t, event, json);
+        free(json);
+        if (got != status)
+                ck_abort_msg("%s:%d: event %s: %u instead of %u: %s", file, line, event, got, status, reply_text());
 }
 
 void torment(const char *plugin, const char *method, const char *path, const char *base, const char *const *members) {

@@ -38,6 +38,10 @@ void call_at(const char *file, int line, const char *plugin, const char *method,
 void refuse_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status,
                const char *texts);
 
+/* An event of another daemon; reply_text() says why it was not taken. */
+#define hear(plugin, event, body, status) hear_at(__FILE__, __LINE__, plugin, event, body, status)
+void hear_at(const char *file, int line, const char *plugin, const char *event, const char *body, unsigned status);
+
 /* One request of which only the status is of interest. */
 unsigned ask(const char *plugin, const char *method, const char *path, const char *body);
 /* Values of every kind for each of these members, ended by NULL, in the body of a request: no answer may be a server error. @base:

@@ -124,6 +124,28 @@ static int delete_includes(struct wazo_context *ctx, const struct wazo_service *
         return r < 0 ? r : 0;
 }
 
+int context_tenant_deleted(struct wazo_context *ctx, const char *tenant_uuid) {
+        int r = wazo_execute(ctx, "DELETE FROM contextinclude WHERE include IN (SELECT name FROM context WHERE tenant_uuid = ?)", "s", tenant_uuid);
+
+        return r < 0 ? r : 0;
+}
+
+int context_names(struct wazo_context *ctx, const char *tenant_uuid, json_t **ret) {
+        _wazo_unref_ json_t *rows = NULL, *names = json_array();
+        const json_t *row;
+        size_t i;
+        int r;
+
+        r = wazo_select(ctx, &rows, "SELECT name FROM context WHERE tenant_uuid = ? ORDER BY id", "s", tenant_uuid);
+        if (r < 0)
+                return r;
+        json_array_foreach(rows, i, row)
+                if (json_array_append(names, json_object_get(row, "name")) < 0)
+                        return -ENOMEM;
+        *ret = json_incref(names);
+        return names ? 0 : -ENOMEM;
+}
+
 static const struct wazo_dao dao = {.deleting = delete_includes};
 
 /* ----- notifier ----- */

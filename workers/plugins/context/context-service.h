@@ -18,5 +18,10 @@ int context_check_range(struct wazo_context *ctx, const json_t *context, const c
 /* Refuses with "ContextType 'incall' cannot be associated ('id': 8, 'context': '...')" unless the context is of that type. */
 int context_check_type(struct wazo_context *ctx, const json_t *context, const char *type) WAZO_MUST_CHECK;
 
+/* A tenant is about to be deleted: takes its contexts out of those that include them. */
+int context_tenant_deleted(struct wazo_context *ctx, const char *tenant_uuid) WAZO_MUST_CHECK;
+/* *ret: the names of its contexts, an array. */
+int context_names(struct wazo_context *ctx, const char *tenant_uuid, json_t **ret) WAZO_MUST_CHECK;
+
 /* Ready-made rule reference: member "context" names a context in the request's tenant tree. */
 extern const struct wazo_reference context_reference;

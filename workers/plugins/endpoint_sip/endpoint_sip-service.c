@@ -452,7 +452,7 @@ static int complete(struct wazo_context *ctx, const struct wazo_service *service
 
         r = wazo_set(endpoint, "transport_uuid", transport_uuid ? json_string(transport_uuid) : json_null());
         if (r >= 0)
-                r = wazo_set(endpoint, "template", json_boolean(service == &endpoint_sip_template_service));
+                r = wazo_set(endpoint, "template", json_boolean(service->model == &template_model));
         while (r >= 0 && !wazo_string(endpoint, "name")) {
                 _wazo_unref_ json_t *taken = NULL;
 
@@ -477,5 +477,12 @@ const struct wazo_service endpoint_sip_template_service = {
         .dao = &dao,
         .validator = &validator,
         .notifier = &template_notifier,
+        .complete = complete,
+};
+
+const struct wazo_service endpoint_sip_initial_template_service = {
+        .model = &template_model,
+        .dao = &dao,
+        .validator = &validator,
         .complete = complete,
 };

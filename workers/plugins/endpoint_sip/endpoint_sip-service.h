@@ -13,6 +13,8 @@ extern const struct wazo_service endpoint_sip_service;
 
 /* The same table's templates: without trunk and line. They have no resource yet. */
 extern const struct wazo_service endpoint_sip_template_service;
+/* The same for those that a tenant begins with: nobody is told of them. */
+extern const struct wazo_service endpoint_sip_initial_template_service;
 
 /* The pairs of @options with this name: ([["username", "x"], ["password", "y"]], "username") gives [["username",
  * "x"]]. NULL: no memory. */

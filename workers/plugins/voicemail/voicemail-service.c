@@ -231,6 +231,23 @@ static int remove_messages(struct wazo_context *ctx, const json_t *voicemail) {
         return query ? wazo_sysconfd(ctx, "GET", "/delete_voicemail", query, NULL) : -ENOMEM;
 }
 
+int voicemail_tenant_deleted(struct wazo_context *ctx, const char *tenant_uuid) {
+        _wazo_unref_ json_t *names = NULL;
+        json_t *name;
+        size_t i;
+        int r;
+
+        r = context_names(ctx, tenant_uuid, &names);
+        json_array_foreach(names, i, name) {
+                _wazo_unref_ json_t *query = r >= 0 ? json_pack("{s:O}", "context", name) : NULL;
+
+                r = query ? wazo_sysconfd(ctx, "DELETE", "/voicemails_context", query, NULL) : -ENOMEM;
+                if (r < 0)
+                        break;
+        }
+        return r;
+}
+
 #define EVENT(verb) {.name = "voicemail_" verb, .routing_key = "config.voicemail." verb, .data = "id"}
 
 static const struct wazo_notifier notifier = {

@@ -10,6 +10,9 @@
 extern const struct wazo_service voicemail_service;
 extern const struct wazo_field voicemail_fields[];
 
+/* A tenant is about to be deleted: sysconfd removes the messages of all its contexts. The boxes go with their contexts. */
+int voicemail_tenant_deleted(struct wazo_context *ctx, const char *tenant_uuid) WAZO_MUST_CHECK;
+
 /* What a resource that takes a voicemail's body checks of it as a whole (delete_messages); a .schema of wazo_resource. */
 int voicemail_schema(struct wazo_context *ctx, const struct wazo_resource *resource, enum wazo_operation operation,
                      json_t *voicemail, json_t *messages);
