@@ -35,9 +35,9 @@ static void write_location(const struct manifest *m, const struct facts_location
                 (void) fprintf(to, "        client_max_body_size %s;\n", n->body);
         if (n->powered_by)
                 (void) fprintf(to, "        add_header X-Powered-By \"%s\" always;\n", n->powered_by);
-        /* A pattern may fit nothing: the file is the host's, and limits the rate. */
+        /* In nginx's own folder. A pattern may fit nothing: the file is the host's, and limits the rate. */
         if (l->no_auth)
-                (void) fputs("        include /etc/nginx/wazo-no-auth-shared[.]conf;\n", to);
+                (void) fputs("        include wazo-no-auth-shared[.]conf;\n", to);
         (void) fputs("}\n", to);
 }
 
