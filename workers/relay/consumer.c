@@ -222,15 +222,16 @@ static void on_tell(void *userdata, enum wire_type type, const void *body, size_
 
 /* ---- the queue ---- */
 
-/* For a queue that is to be found again: the same each time, and another one for each server and database. */
-static uint32_t stable_number(const json_t *slice) {
+/* For a queue that is to be found again: the same each time, and another one for each server, database and @keep, since a queue
+ * cannot be declared otherwise than it is. */
+static uint32_t stable_number(const json_t *slice, json_int_t keep) {
+        char host[256] = "", number[32];
         const char *parts[] = {strempty(json_string_value(json_object_get(slice, "uuid"))),
-                               strempty(json_string_value(json_object_get(json_object_get(slice, "db"), "uri"))), NULL};
-        char host[256] = "";
+                               strempty(json_string_value(json_object_get(json_object_get(slice, "db"), "uri"))), host, number};
         uint32_t hash = 2166136261U;
 
         (void) gethostname(host, sizeof(host) - 1);
-        parts[2] = host;
+        (void) snprintf(number, sizeof(number), "%lld", (long long) keep);
         for (size_t i = 0; i < ELEMENTSOF(parts); i++)
                 for (const char *s = parts[i];; s++) {
                         hash = (hash ^ (uint8_t) *s) * 16777619U;
@@ -268,14 +269,14 @@ static int make_bindings(struct consumer *c) {
         return n == i ? 0 : -ENOMEM;
 }
 
-/* As confd's, unless it is to outlive our connection ("queue": {"keep_ms": N}). */
+/* As confd's, unless it is to outlive our connection (bus.keep_queue). */
 static int make_queue(struct consumer *c) {
-        json_int_t keep = json_integer_value(json_object_get(json_object_get(c->setup.slice, "queue"), "keep_ms"));
+        json_int_t keep = json_integer_value(json_object_get(json_object_get(c->setup.slice, "bus"), "keep_queue_ms"));
         const char *service = strempty(json_string_value(json_object_get(c->setup.slice, "service")));
         uint32_t number = 0;
 
         if (keep > 0)
-                number = stable_number(c->setup.slice);
+                number = stable_number(c->setup.slice, keep);
         else if (getrandom(&number, sizeof(number), 0) < 0)
                 return -errno;
         (void) snprintf(c->name, sizeof(c->name), "%.*s.%06x", WIRE_NAME_MAX - 1, service, number & 0xffffff);

@@ -22,7 +22,7 @@ struct consumer_setup {
         sd_event *event;
         struct store *store;
         struct broker *broker; /* NULL: there is no RabbitMQ, or it cannot be used */
-        const json_t *slice;   /* the relay's; "subscriptions": {"plugin": ["event", ...]}, "service", "uuid", "tries", "queue" */
+        const json_t *slice;   /* the relay's; "subscriptions": {"plugin": ["event", ...]}, "service", "uuid", "db", "tries", "bus": {"keep_queue_ms"} */
         /* There may be rows in the outbox: a plugin said so, or its channel ended. */
         void (*nudged)(void *userdata);
         /* To the supervisor: WANT, STALLED, INFLIGHT. */

@@ -31,27 +31,6 @@ static void finish(struct http *h) {
         h->headers = NULL;
 }
 
-static enum http_outcome outcome_of(CURLcode code) {
-        switch (code) {
-        case CURLE_OK:
-                return HTTP_ANSWERED;
-        case CURLE_COULDNT_RESOLVE_HOST:
-        case CURLE_COULDNT_CONNECT:
-        case CURLE_FAILED_INIT:
-        case CURLE_OUT_OF_MEMORY:
-                return HTTP_UNREACHABLE;
-        default:
-                return HTTP_FAILED;
-        }
-}
-
-/* Connecting took too long: then nothing was sent. */
-static bool never_connected(CURL *easy) {
-        curl_off_t connected = 0;
-
-        return curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected == 0;
-}
-
 /* What curl has to say is read to its end, after whatever it was asked to do. */
 static void look(struct http *h) {
         const CURLMsg *message;
@@ -59,15 +38,14 @@ static void look(struct http *h) {
 
         while ((message = curl_multi_info_read(h->multi, &left))) {
                 CURLcode code = message->data.result;
-                struct http_answer answer = {.outcome = outcome_of(code)};
+                struct http_answer answer = {0};
                 char reason[CURL_ERROR_SIZE];
                 long status = 0;
 
                 if (message->msg != CURLMSG_DONE || message->easy_handle != h->easy)
                         continue;
-                if (code == CURLE_OPERATION_TIMEDOUT && never_connected(h->easy))
-                        answer.outcome = HTTP_UNREACHABLE;
-                (void) curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+                if (code == CURLE_OK)
+                        (void) curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
                 (void) strcopy(reason, sizeof(reason), *h->error ? h->error : curl_easy_strerror(code));
                 answer.status = (unsigned) status;
                 answer.reason = reason;

@@ -17,16 +17,9 @@ struct http_request {
         uint64_t timeout_msec;
 };
 
-enum http_outcome {
-        HTTP_ANSWERED,
-        HTTP_UNREACHABLE, /* the request was not sent */
-        HTTP_FAILED,      /* it may have been: no answer in time, or none that is HTTP */
-};
-
 struct http_answer {
-        enum http_outcome outcome;
-        unsigned status;
-        const char *reason; /* for people, unless it was answered */
+        unsigned status;    /* 0: nobody is there, or gives no answer in time, or none that is HTTP */
+        const char *reason; /* ... for people */
 };
 
 struct http;

@@ -17,12 +17,12 @@ static void arm(struct keeper *k, uint64_t msec) {
 
 /* 1: there may be more. */
 static int take_events(struct keeper *k, struct db *db) {
-        int64_t newest, n;
+        int64_t above, n;
         int r;
 
-        r = outbox_newest(db, &newest);
+        r = outbox_keep_above(db, k->settings.keep, &above);
         if (r >= 0)
-                r = outbox_remove_many(db, OUTBOX_EVENT, ROWS_AT_ONCE, newest - k->settings.keep, &n);
+                r = outbox_remove_many(db, OUTBOX_EVENT, ROWS_AT_ONCE, k->settings.keep > 0 ? above : INT64_MAX, &n);
         if (r >= 0 && n > 0)
                 r = outbox_purge(db, k->settings.keep);
         return r < 0 ? r : n == ROWS_AT_ONCE;

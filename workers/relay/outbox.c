@@ -83,8 +83,11 @@ static int take_integer(void *userdata, const struct db_row *row) {
         return 0;
 }
 
-int outbox_newest(struct db *db, int64_t *ret) {
-        return db_run(db, "SELECT MAX(id) FROM outbox WHERE kind = 'event'", NULL, 0, take_integer, ret, NULL);
+int outbox_keep_above(struct db *db, int64_t keep, int64_t *ret) {
+        const struct db_value value = db_integer(keep);
+
+        *ret = 0;
+        return db_run(db, "SELECT id FROM outbox WHERE kind = 'event' ORDER BY id DESC LIMIT 1 OFFSET ?", &value, 1, take_integer, ret, NULL);
 }
 
 /* ----- what becomes of it ----- */

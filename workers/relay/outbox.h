@@ -24,8 +24,8 @@ struct outbox_row {
 int outbox_read(struct db *db, const char *kind, int64_t after, size_t limit, int (*row)(void *userdata, const struct outbox_row *row),
                 void *userdata) _must_check_;
 
-/* The highest id of an event there; 0 without any. */
-int outbox_newest(struct db *db, int64_t *ret) _must_check_;
+/* Of the events there, the last @keep are above *ret. */
+int outbox_keep_above(struct db *db, int64_t keep, int64_t *ret) _must_check_;
 
 /* The row is done with. With @keep it goes to the kept events, published @published_at (NULL: not at all). */
 int outbox_remove(struct db *db, int64_t id, bool keep, const char *published_at) _must_check_;

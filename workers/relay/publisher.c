@@ -69,13 +69,13 @@ void publisher_work_soon(struct publisher *p) {
 
 static int write_done(struct publisher *p, struct db *db) {
         char stamp[OUTBOX_STAMP_SIZE];
-        int64_t newest;
+        int64_t above;
         int r;
 
-        r = outbox_newest(db, &newest);
+        r = outbox_keep_above(db, p->settings.keep, &above);
         outbox_stamp(stamp);
         for (size_t i = 0; r >= 0 && i < p->n_done; i++) {
-                bool keep = p->settings.keep > 0 && p->done[i] > newest - p->settings.keep;
+                bool keep = p->settings.keep > 0 && p->done[i] > above;
 
                 p->kept += keep;
                 r = outbox_remove(db, p->done[i], keep, stamp);
@@ -257,8 +257,7 @@ static bool worth_reading(struct publisher *p) {
         /* The database is behind. */
         if (p->n_done + p->window.max > DONE_MAX || p->n_refused > 0)
                 return false;
-        /* Not a statement for every confirm. */
-        return (p->suspects > 0 || slots >= p->window.max / 4) && broker_room(p->broker) > 0;
+        return broker_room(p->broker) > 0;
 }
 
 static void fill(struct publisher *p) {

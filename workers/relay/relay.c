@@ -41,7 +41,8 @@ static void on_opened(void *userdata, enum broker_channel channel, unsigned epoc
 }
 
 static void on_lost(void *userdata, enum broker_channel channel, enum broker_loss loss, const char *reason) {
-        if (loss == BROKER_LOSS_REFUSED)
+        /* With the connection's end goes a change of state, which is logged. */
+        if (loss != BROKER_LOSS_CONNECTION)
                 log_warning("RabbitMQ: %s", reason);
         if (channel == BROKER_CONSUMER)
                 consumer_lost(userdata, loss, reason);

@@ -69,7 +69,8 @@ static void on_answer(void *userdata, const struct http_answer *answer) {
         bool failed;
 
         s->sending = false;
-        if (answer->outcome == HTTP_UNREACHABLE) {
+        /* Whether it is not there, or hangs, or is somebody else: it says nothing about the request. */
+        if (answer->status == 0) {
                 (void) strcopy(s->error, sizeof(s->error), answer->reason);
                 tell_away(s, true);
                 s->failures += s->failures < UINT32_MAX;
@@ -79,14 +80,12 @@ static void on_answer(void *userdata, const struct http_answer *answer) {
         }
         s->failures = 0;
         tell_away(s, false);
-        if (answer->outcome == HTTP_ANSWERED && answer->status >= 200 && answer->status < 300) {
+        if (answer->status >= 200 && answer->status < 300) {
                 *s->error = 0;
                 s->outcome = SYSCONFD_DONE;
                 s->sent++;
-        } else if (answer->outcome == HTTP_ANSWERED)
+        } else
                 refused(s, "sysconfd answered %u", answer->status);
-        else
-                refused(s, "%s", answer->reason);
         work_soon(s);
 }
 
@@ -140,13 +139,14 @@ static bool settle(struct sysconfd *s) {
 /* 0: it is on its way; -EINVAL: it never can be. */
 static int send_row(struct sysconfd *s, const struct outbox_row *row) {
         _cleanup_free_ char *url = NULL;
-        char method[16], error[256];
+        char method[16], error[256] = "";
         int r = 0;
 
         if (!s->driver)
                 r = http_load(s->settings.driver_dir, &s->driver, error, sizeof(error));
         if (r < 0) {
-                log_error("%s", error);
+                (void) strcopy(s->error, sizeof(s->error), error);
+                tell_away(s, true);
                 return r;
         }
         if (!s->http && (r = s->driver->new(s->event, &s->http)) < 0)

@@ -335,7 +335,7 @@ static void on_opened(void *userdata) {
 static void on_failed(void *userdata) {
         struct amqp *a = userdata;
 
-        connection_fail(a, BROKER_LOSS_CONNECTION, "%s:%u: %s", a->settings->host, a->settings->port, transport_error(a->transport));
+        connection_fail(a, BROKER_LOSS_CONNECTION, "%s", transport_error(a->transport));
 }
 
 static void connect_now(struct amqp *a) {

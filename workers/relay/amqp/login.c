@@ -19,8 +19,15 @@ void amqp_close_text(unsigned code, amqp_bytes_t text, char *ret, size_t size) {
 }
 
 bool amqp_is_our_fault(unsigned code) {
-        /* 3xx are of the server's state: an operator closed it, a resource is locked. Of the 5xx, 541 and 506 are its own trouble. */
-        return code >= 400 && code != AMQP_RESOURCE_ERROR && code != AMQP_INTERNAL_ERROR;
+        /* The others are of the server's state, whatever is sent: an operator closed it, there is no such exchange, we may not
+         * write there, it has no resources. */
+        static const unsigned faults[] = {AMQP_CONTENT_TOO_LARGE, AMQP_PRECONDITION_FAILED, AMQP_FRAME_ERROR, AMQP_SYNTAX_ERROR,
+                                          AMQP_COMMAND_INVALID, AMQP_UNEXPECTED_FRAME, AMQP_NOT_IMPLEMENTED};
+
+        for (size_t i = 0; i < ELEMENTSOF(faults); i++)
+                if (faults[i] == code)
+                        return true;
+        return false;
 }
 
 /* ----- login ----- */

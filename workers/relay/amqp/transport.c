@@ -62,6 +62,11 @@ static void opened(struct transport *t) {
 
 /* ----- TLS ----- */
 
+static void fail_tls(struct transport *t, const char *why) {
+        (void) snprintf(t->error, sizeof(t->error), "%s:%u: TLS: %s", t->settings->host, t->settings->port, why);
+        fail(t);
+}
+
 static void go_on_with_tls(struct transport *t) {
         int r = tls_handshake(t->tls);
 
@@ -75,8 +80,7 @@ static void go_on_with_tls(struct transport *t) {
                         return;
         }
         /* Another address is the same server, with the same certificate. */
-        (void) snprintf(t->error, sizeof(t->error), "TLS: %s", tls_error(t->tls));
-        fail(t);
+        fail_tls(t, tls_error(t->tls));
 }
 
 static void begin_tls(struct transport *t) {
@@ -87,10 +91,10 @@ static void begin_tls(struct transport *t) {
                 .certificate = t->settings->certificate,
                 .key = t->settings->key,
         };
-        int r = tls_new(&settings, t->fd, &t->tls, t->error, sizeof(t->error));
+        char why[200] = "out of memory";
 
-        if (r < 0)
-                fail(t);
+        if (tls_new(&settings, t->fd, &t->tls, why, sizeof(why)) < 0)
+                fail_tls(t, why);
         else
                 go_on_with_tls(t);
 }

@@ -22,7 +22,7 @@ struct transport_callbacks {
         void (*opened)(void *userdata);
         /* There is something to read, or to find out; or room to write, when that was waited for. */
         void (*ready)(void *userdata, bool readable, bool writable);
-        /* It did not open, for a reason that transport_error() has. */
+        /* It did not open, for a reason that transport_error() has, with the address. */
         void (*failed)(void *userdata);
 };
 
