@@ -177,6 +177,9 @@ int main(int argc, char **argv) {
                 return complain(EXIT_FAILURE, "cannot begin: %s", strerror(-r));
 
         r = run(&s);
+        /* systemd starts us again at once, which is meant for a service that was running. */
+        if (r == EXIT_FAILURE && !s.ready_said && getenv("NOTIFY_SOCKET"))
+                (void) nanosleep(&(struct timespec) {.tv_sec = 1}, NULL);
         plan_done(&s.plan);
         free(s.plan_data);
         (void) fd_close(s.plan_fd);

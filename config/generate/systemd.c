@@ -6,9 +6,9 @@
 
 #define LICENCE "# SPDX-License-Identifier: GPL-3.0-or-later\n"
 
-/* Settings that systemd 252 does not have. A service that cannot start is tried ever more slowly, and between two tries it counts
- * as starting, not as failed. */
-static const char newer[] = "RestartSteps=8\nRestartMaxDelaySec=10s\nRestartMode=direct";
+/* What systemd 252 does not have: between its death and its next start a service counts as starting, not as failed. RestartSteps= is
+ * of no use to us: it counts all restarts since somebody last started the service, so that after months each would take long. */
+static const char newer[] = "RestartMode=direct";
 
 /* Appends the units of a list of services and units, but for those of @known, each with a space before it, or behind it. */
 static void append_units(const struct generator *g, const struct yaml_node *list, const struct yaml_node *known, bool behind, char *to,

@@ -67,7 +67,7 @@ def test_the_documentation_has_the_page_of_each_service_of_ours():
 
 def test_settings_of_a_newer_systemd():
     old, new = generate('unit', 'wazo-confd').stdout, generate('unit', 'wazo-confd', '--systemd', '257').stdout
-    assert 'RestartSteps' not in old and 'RestartSteps=8\n' in new
+    assert 'RestartMode' not in old and 'RestartMode=direct\n' in new
     assert '@' not in new.replace('stop@', '').replace('@system', '').replace('@resources', '').replace('@privileged', '').replace('@setuid', '')
 
 
@@ -83,6 +83,10 @@ def test_systemd_takes_the_units(tmp_path):
         shutil.copy(os.path.join(TOP, 'units', name), units)
     done = subprocess.run(['systemd-analyze', 'verify', '--man=no', str(unit), str(units / 'wazo-suite-confd.socket')], capture_output=True, text=True, timeout=60)
     assert 'wazo' not in done.stderr, done.stderr
+    # Exposure of 2.1 at most, on a scale of ten.
+    done = subprocess.run(['systemd-analyze', 'security', '--offline=true', '--no-pager', '--threshold=21', str(unit)], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_all_files_of_ours_and_their_difference(tmp_path):
