@@ -70,7 +70,8 @@ int http_ask(const char *method, const char *url, const char *const *headers, st
         for (; headers && *headers; headers++) {
                 struct curl_slist *longer = curl_slist_append(list, *headers);
 
-                list = longer ?: list;
+                if (longer)
+                        list = longer;
         }
         (void) curl_easy_setopt(curl, CURLOPT_URL, url);
         (void) curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);

@@ -115,7 +115,7 @@ static bool is_here(const struct check *c, const struct manifest *m) {
 }
 
 static size_t check_service(struct check *c, const struct manifest *m, const struct arguments *a, bool named, struct check_result *results) {
-        struct check_processes processes = {0};
+        _cleanup_free_ struct check_processes *processes = calloc(1, sizeof(*processes));
         char disabled[CHECK_PATH_MAX];
         size_t n = 0;
 
@@ -126,9 +126,9 @@ static size_t check_service(struct check *c, const struct manifest *m, const str
                 return 0;
         c->held_back = m->facts.order.filter == FACTS_FILTER_WAZO && snprintf(disabled, sizeof(disabled), "%s" DISABLED, c->root) < (int) sizeof(disabled) &&
                        access(disabled, F_OK) == 0;
-        if (c->unit && check_processes_read(c->root, check_unit_get(c->unit, "ControlGroup"),
-                                            (pid_t) strtol(check_unit_get(c->unit, "MainPID"), NULL, 10), &processes) == 0)
-                c->processes = &processes;
+        if (processes && c->unit && check_processes_read(c->root, check_unit_get(c->unit, "ControlGroup"),
+                                            (pid_t) strtol(check_unit_get(c->unit, "MainPID"), NULL, 10), processes) == 0)
+                c->processes = processes;
         for (const struct check_row *row = check_rows; row->id; row++) {
                 if (a->row && !streq(a->row, row->id))
                         continue;
@@ -136,7 +136,9 @@ static size_t check_service(struct check *c, const struct manifest *m, const str
                 *c->result = (struct check_result) {.service = m, .row = row, .outcome = CHECK_UNDECIDED};
                 row->look(c, m);
         }
-        check_processes_done(&processes);
+        if (processes)
+                check_processes_done(processes);
+        c->processes = NULL;
         return n;
 }
 
