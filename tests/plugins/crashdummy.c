@@ -334,6 +334,27 @@ static int list_environment(struct wazo_context *ctx) {
         return wazo_reply_json(ctx, 200, list);
 }
 
+/* The heap has much that is free below something that is not: what the end of a heap gives back by itself is less. */
+static int make_hole(struct wazo_context *ctx) {
+        static void *kept;
+        size_t n = (size_t) number(ctx, 4096);
+        void **chunks = calloc(n, sizeof(*chunks));
+
+        free(kept);
+        kept = NULL;
+        for (size_t i = 0; chunks && i < n; i++) {
+                chunks[i] = malloc(500);
+                if (chunks[i])
+                        memset(chunks[i], 1, 500);
+        }
+        for (size_t i = 0; chunks && i + 1 < n; i++)
+                free(chunks[i]);
+        if (chunks && n > 0)
+                kept = chunks[n - 1];
+        free(chunks);
+        return text(ctx, "hole");
+}
+
 static int show_process(struct wazo_context *ctx) {
         struct rlimit core, data, files, processes;
 
@@ -375,6 +396,7 @@ static const struct {
         {"flood-line", flood_line},        /* n: bytes without a newline, 1000000 */
         {"log", log_lines},                /* n: lines in the log, 10 */
         {"leak", leak},                    /* n: MiB, 64 */
+        {"hole", make_hole},               /* n: chunks of 500 bytes, 4096, of which all but one are free again */
         {"leak-fds", leak_fds},            /* n: descriptors, until none is left */
         {"orphans", orphans},              /* n: processes that outlive their parent for 2 s, 3 */
         {"big", big},                      /* n: bytes of the answer, 100000 */

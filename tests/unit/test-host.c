@@ -704,6 +704,26 @@ static long memory_of(pid_t pid) {
         return strtol(at + 5, NULL, 10);
 }
 
+/* What a burst of requests used is given back a moment later, not when it is long over. */
+START_TEST(gives_back) {
+        long before, after = 0;
+        struct hosted h;
+        int gateway;
+
+        start(&h, BY_NURSERY, &crashdummy);
+        gateway = hosted_peer(&h);
+        free(gateway_get(gateway, "ok", NULL));
+        before = memory_of(h.pid);
+        free(gateway_get(gateway, "hole", NULL));
+        for (int i = 0; i < 20 && (i == 0 || after > before + 512); i++) {
+                (void) usleep(20000);
+                after = memory_of(h.pid);
+        }
+        ck_assert_msg(after <= before + 512, "%ld KiB before, %ld after 2 MiB were free again for 400 ms", before, after);
+        hosted_kill(&h);
+}
+END_TEST
+
 /* What the issue promises of a dozen workers of one nursery. */
 START_TEST(small) {
         enum { DOZEN = 12, RESTING_MAX = 300, WORKING_MAX = 600 };
@@ -842,6 +862,7 @@ static Suite *suite(void) {
         tcase_add_test(births, nursery_spare);
         tcase_add_test(births, nursery_many);
         if (!getenv("ASAN_OPTIONS")) /* which keeps books of its own, and has its own idea of RLIMIT_DATA */ {
+                tcase_add_test(births, gives_back);
                 tcase_add_test(births, small);
                 tcase_add_test(births, nursery_limits);
         }

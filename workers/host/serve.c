@@ -8,8 +8,9 @@
 #include "workers/host/answer.h"
 #include "workers/host/memory.h"
 
-/* Without a request for this long, what is free of the memory is given back, and later databases are closed. */
-#define TRIM_AFTER NSEC_PER_SEC
+/* Without a request for this long, what is free of the memory is given back, and later databases are closed. The first takes
+ * some 100 us, at a time when nobody waits. */
+#define TRIM_AFTER (10 * NSEC_PER_MSEC)
 #define REST_AFTER (10 * NSEC_PER_SEC)
 
 /* A request is looked for this long behind another, and so many before the supervisor is heard again. */
