@@ -134,6 +134,9 @@ static const struct keyword bus_keys[] = {
          .doc = "how long a message may be without a confirm; then it is sent again, on another connection"},
         {.name = "window", .type = KEYWORD_INTEGER, .min = 1, .max = 4096, .preset = "256", AT(settings_bus, window),
          .doc = "messages that may be without a confirm at once"},
+        {.name = "keep_queue", .type = KEYWORD_DURATION, .min = 0, .max = INT64_C(30) * 24 * 3600 * 1000, .preset = "0s", AT(settings_bus, keep_queue),
+         .doc = "how long RabbitMQ keeps the events that plugins listen to while nobody takes them, a restart of either included; 0: "
+                "their queue goes with the connection, as wazo-confd's"},
         FOREIGN("exchange_durable", "it always is"), FOREIGN("startup_connection_delay", "of the Python daemon"),
         {0},
 };

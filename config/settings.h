@@ -43,7 +43,7 @@ struct settings_bus {
                 bool enabled, verify;
                 const char *ca, *certificate, *key;
         } ssl;
-        int64_t heartbeat, connect, confirm, window;
+        int64_t heartbeat, connect, confirm, window, keep_queue;
 };
 
 struct settings_outbox {

@@ -171,7 +171,7 @@ static json_t *bus(const struct settings *settings) {
 
         if (!settings_in_use(settings, "bus", b->enabled))
                 return json_null();
-        return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I}",
+        return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I}",
                          "host", b->host,
                          "port", (int) b->port,
                          "username", b->username,
@@ -183,7 +183,8 @@ static json_t *bus(const struct settings *settings) {
                          "heartbeat_ms", (json_int_t) b->heartbeat,
                          "connect_ms", (json_int_t) b->connect,
                          "confirm_ms", (json_int_t) b->confirm,
-                         "window", (json_int_t) b->window);
+                         "window", (json_int_t) b->window,
+                         "keep_queue_ms", (json_int_t) b->keep_queue);
 }
 
 static json_t *sysconfd(const struct settings *settings) {

@@ -274,6 +274,44 @@ def test_the_relay_is_killed(service, others):
     wait_heard(service, others.say())
 
 
+def test_a_replaced_relay_loses_none(service, others):
+    others.n += 20000
+    numbers = []
+    service.suite('roll', 'relay', check=True)
+    for _ in range(200):
+        numbers.append(others.say())
+        time.sleep(0.005)
+    wait_for(lambda: set(numbers) <= set(heard(service)), 20, lambda: f'{set(numbers) - set(heard(service))}')
+
+
+def test_a_queue_that_is_kept(broker, make_service):
+    """bus.keep_queue: whatever is away meanwhile."""
+    broker.observe('kept')
+    text = manifest(PATIENT, workers=RELAY)
+    kept = make_service(config=CONFIG + broker.settings('kept', keep_queue='1h'), plugins=['crashdummy'], manifest=text)
+    queue = wait_consumer(kept, state='ready')['queue']
+    others = Others(broker, 'kept')
+    kept.suite('hold', 'crashdummy', check=True)
+    kept.wait_state('crashdummy', 'held')
+    numbers = [others.say() for _ in range(30)]
+    wait_consumer(kept, held=16)
+    kept.kill('relay')
+    wait_consumer(kept, held=16)
+    broker.cut_connections()
+    wait_consumer(kept, held=16)
+    others = Others(broker, 'kept')
+    others.n = 100
+    kept.suite('reset', 'crashdummy', check=True)
+    wait_heard(kept, *numbers)
+    kept.stop()
+    numbers = [others.say() for _ in range(30)]
+    kept.start()
+    wait_heard(kept, *numbers)
+    assert consumer(kept)['queue'] == queue
+    others.channel.queue_delete(queue)
+    others.connection.close()
+
+
 # ---- on demand ----
 
 

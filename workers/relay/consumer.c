@@ -18,6 +18,8 @@
 #define TRIES 5
 /* A handler may take as long as a request; in front of it may be one. */
 #define ATTEMPT_NSEC (30 * NSEC_PER_SEC)
+/* A successor is connected, and has bound its queue, within this time, or RabbitMQ is away. */
+#define LINGER_USEC (1000U * 1000)
 /* Messages that are no events are told of once in so long. */
 #define GARBAGE_NSEC (60 * NSEC_PER_SEC)
 
@@ -30,6 +32,7 @@ struct consumer {
         struct broker_queue queue;
         struct broker_binding *bindings;
         bool open, draining;
+        sd_event_source *linger;     /* until then deliveries are taken all the same */
         unsigned epoch;
         uint64_t since;              /* CLOCK_REALTIME nsec of the last change of open */
         char reason[256];            /* why it is not open */
@@ -144,7 +147,7 @@ void consumer_delivery(struct consumer *c, const struct broker_delivery *deliver
         int r;
 
         /* Nobody would have the time: the queue keeps it, or another relay's has it too. */
-        if (c->draining)
+        if (c->draining && !c->linger)
                 return;
         c->received++;
         if (!delivery->body) {
@@ -361,6 +364,7 @@ int consumer_new(const struct consumer_setup *setup, struct consumer **ret) {
 struct consumer *consumer_free(struct consumer *c) {
         if (!c)
                 return NULL;
+        (void) sd_event_source_disable_unref(c->linger);
         (void) deliver_free(c->deliver);
         free_queue(c);
         free(c);
@@ -375,13 +379,23 @@ void consumer_slot(struct consumer *c, const struct wire_slot *slot) {
         deliver_slot(c->deliver, slot);
 }
 
-void consumer_drain(struct consumer *c) {
+static int on_linger(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct consumer *c = userdata;
+
+        c->linger = sd_event_source_disable_unref(c->linger);
+        return 0;
+}
+
+void consumer_drain(struct consumer *c, bool replaced) {
         c->draining = true;
+        if (replaced && c->open && c->queue.auto_delete &&
+            sd_event_add_time_relative(c->setup.event, &c->linger, CLOCK_MONOTONIC, LINGER_USEC, 0, on_linger, c) < 0)
+                log_warning("events may be lost between this relay and its successor: no timer");
         deliver_drain(c->deliver, c->queue.auto_delete);
 }
 
 bool consumer_is_idle(const struct consumer *c) {
-        return deliver_is_idle(c->deliver);
+        return !c->linger && deliver_is_idle(c->deliver);
 }
 
 int consumer_retry(struct consumer *c, int64_t id) {

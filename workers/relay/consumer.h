@@ -45,9 +45,10 @@ void consumer_opened(struct consumer *c, unsigned epoch);
 void consumer_lost(struct consumer *c, enum broker_loss loss, const char *reason);
 void consumer_delivery(struct consumer *c, const struct broker_delivery *delivery);
 
-/* The end is near: takes nothing more from the broker. What it will lose with its queue, it hands on as long as the plugins are
- * there, else no more than they have already; consumer_is_idle() says when that is done. */
-void consumer_drain(struct consumer *c);
+/* The end is near: takes nothing more from the broker; but while a successor (@replaced) cannot have a queue of its own yet, a
+ * moment longer. What it will lose with its queue, it hands on as long as the plugins are there, else no more than they have
+ * already; consumer_is_idle() says when that is done. */
+void consumer_drain(struct consumer *c, bool replaced);
 bool consumer_is_idle(const struct consumer *c);
 
 /* Its part of GET /status: a new reference, NULL when out of memory. */

@@ -56,7 +56,8 @@ static int on_slot(struct relay *r, struct channel_message *m) {
 static int on_drain(struct relay *r, struct channel_message *m) {
         const struct wire_drain *drain = m->body;
 
-        return relay_drain(r, drain->deadline);
+        /* Nobody comes after us when connections are not waited for. */
+        return relay_drain(r, drain->deadline, drain->idle >= drain->deadline);
 }
 
 static int on_log_level(struct relay *r, struct channel_message *m) {

@@ -192,14 +192,14 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
-int relay_drain(struct relay *r, uint64_t deadline) {
+int relay_drain(struct relay *r, uint64_t deadline, bool replaced) {
         if (r->draining)
                 return 0;
         r->draining = true;
         publisher_drain(&r->publisher);
         sysconfd_drain(&r->sysconfd);
         if (r->consumer)
-                consumer_drain(r->consumer);
+                consumer_drain(r->consumer, replaced);
         return sd_event_add_time(r->event, &r->deadline, CLOCK_MONOTONIC, deadline / NSEC_PER_USEC, 0, on_deadline, r);
 }
 

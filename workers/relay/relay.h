@@ -67,7 +67,7 @@ void relay_nudge(struct relay *r);
 /* Whatever it looks after by itself, every half minute or so. */
 void relay_tick(struct relay *r);
 /* Ends what is under way, and then the loop; at the CLOCK_MONOTONIC @deadline in any case. */
-int relay_drain(struct relay *r, uint64_t deadline) _must_check_;
+int relay_drain(struct relay *r, uint64_t deadline, bool replaced) _must_check_;
 
 /* ----- link.c ----- */
 

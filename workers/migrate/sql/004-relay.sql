@@ -49,13 +49,3 @@ CREATE TABLE inbox_parked (
         tries INTEGER NOT NULL,
         error TEXT NOT NULL
 );
-
--- Tries of an event that was not parked yet, by the worker that hands it on: they outlive it.
-CREATE TABLE inbox_try (
-        plugin TEXT NOT NULL,
-        message_id TEXT NOT NULL,
-        tries INTEGER NOT NULL,
-        error TEXT NOT NULL,
-        at INTEGER NOT NULL,
-        PRIMARY KEY (plugin, message_id)
-);
