@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from fakehost import UIDS, Host
-from harness import BUILD
+from harness import BUILD, TOP
 
 PROGRAM = os.path.join(BUILD, 'workers', 'control', 'client', 'wazo-suite')
 CONFD, AGENTD = 'wazo-confd', 'wazo-agentd'
@@ -293,3 +293,20 @@ def test_each_row_is_told_of():
     ids = [line.split()[0] for line in listed.splitlines()]
     tested = {row[0] for row in BROKEN} | {'8', '14', '14b', '6', '16', '18', '19', '19c', '7b'}
     assert set(ids) == tested and len(ids) == len(set(ids))
+
+
+def test_the_documentation_has_the_rows():
+    listed = subprocess.run([PROGRAM, 'check', '--list'], capture_output=True, text=True, timeout=60).stdout
+    with open(os.path.join(TOP, 'docs', 'suite.md'), encoding='utf-8') as file:
+        page = file.read()
+    for line in listed.splitlines():
+        row, what, how = line.split(None, 1)[0], line[5:63].strip(), line[64:].strip()
+        assert f'| {row} | {what} | {how} |\n' in page
+
+
+def test_the_manifest_of_the_documentation(tmp_path):
+    with open(os.path.join(TOP, 'docs', 'suite.md'), encoding='utf-8') as file:
+        text = file.read().split('```yaml\n', 1)[1].split('```', 1)[0]
+    (tmp_path / 'acme-billing.yml').write_text(text)
+    done = subprocess.run([PROGRAM, 'generate', 'nginx', 'acme-billing', '--services-dir', str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.stderr == '' and 'location ^~ /api/acme-billing/ {\n        proxy_pass http://127.0.0.1:9504/;\n' in done.stdout
