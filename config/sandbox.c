@@ -163,7 +163,10 @@ static int for_plugin(struct maker *m) {
 
         if (r >= 0)
                 r = grant(m, m->request->paths->plugins, LANDLOCK_GRANT_READ);
-        return r >= 0 ? grant_directory_of(m, m->request->plugin->path, LANDLOCK_GRANT_READ) : r;
+        /* Those of one folder have the same sandbox, and a spare process that has it already can become any of them. */
+        if (r >= 0 && strncmp(m->request->plugin->path, m->request->paths->plugins, strlen(m->request->paths->plugins)) != 0)
+                r = grant_directory_of(m, m->request->plugin->path, LANDLOCK_GRANT_READ);
+        return r;
 }
 
 static int (*const kinds[WIRE_KIND_MAX])(struct maker *m) = {

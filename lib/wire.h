@@ -62,6 +62,7 @@ enum wire_direction {
         X(DEPLOY,       20, WIRE_UP,            0,                               2)             \
         X(FORK,         32, WIRE_DOWN,          sizeof(struct wire_fork),        4)             \
         X(FORKED,       33, WIRE_UP,            sizeof(struct wire_forked),      1)             \
+        X(CONFINE,      34, WIRE_DOWN,          0,                               1)             \
         X(REQUEST,      48, WIRE_ASK,           WIRE_VARIABLE,                   1)             \
         X(REPLY,        49, WIRE_TELL,          WIRE_VARIABLE,                   1)             \
         X(NUDGE,        50, WIRE_TELL,          0,                               0)
@@ -291,6 +292,9 @@ struct wire_forked {
 
 /* NUDGE has no body: a plugin tells relay that there is something new in the outbox. It is lost when relay does not keep up:
  * relay looks by itself, too. */
+
+/* CONFINE has no body: to a spare of the nursery, before its SETUP, the sandbox that most workers have (as WIRE_FD_SANDBOX). It is
+ * applied while nobody waits for it; the SETUP that follows brings none. */
 
 /* DEPLOY has no body: the configuration child (wazo-supervisord --emit) sends the plan (config/plan.h) and the
  * descriptions, both sealed, in this order. */

@@ -152,33 +152,48 @@ static void set_logger(struct worker *w) {
         log_set_ring(w->ring);
 }
 
-static void confine(struct worker *w) {
-        struct sandbox sandbox;
-        _cleanup_close_ int fd = worker_take_fd(w, WIRE_FD_SANDBOX, 0);
+/* The sandbox in the sealed file @fd; @ret says what is in force then. */
+static void confine(struct worker *w, int fd, char ret[WIRE_TEXT_MAX]) {
         struct sandbox_outcome outcome;
-        char text[WIRE_TEXT_MAX];
+        struct sandbox sandbox;
+        _cleanup_free_ char *data = NULL;
         const char *step = "read it";
-        char *data = NULL;
         size_t size;
-        int r = 0;
+        int r;
 
-        if (fd >= 0) {
-                r = memfd_read(fd, SANDBOX_SIZE_MAX, &data, &size);
-                if (r >= 0)
-                        r = sandbox_decode(data, size, &sandbox);
-                log_open_journal();
-                if (r >= 0)
-                        r = sandbox_apply(&sandbox, &outcome, &step);
-        }
+        r = memfd_read(fd, SANDBOX_SIZE_MAX, &data, &size);
+        if (r >= 0)
+                r = sandbox_decode(data, size, &sandbox);
+        log_open_journal();
+        if (r >= 0)
+                r = sandbox_apply(&sandbox, &outcome, &step);
         if (r < 0)
                 worker_fail(w, WIRE_CAUSE_EXIT, "the sandbox cannot be applied: cannot %s: %s", step, strerror(-r));
-        hardening_describe(fd >= 0 ? &sandbox : NULL, fd >= 0 ? &outcome : NULL, text, sizeof(text));
-        free(data);
-        (void) worker_note(w, "hardening", "%s", text);
+        hardening_describe(&sandbox, &outcome, ret, WIRE_TEXT_MAX);
+}
+
+static void confine_by_setup(struct worker *w, char ret[WIRE_TEXT_MAX]) {
+        _cleanup_close_ int fd = worker_take_fd(w, WIRE_FD_SANDBOX, 0);
+
+        if (fd >= 0)
+                confine(w, fd, ret);
+        else if (!ret[0])
+                hardening_describe(NULL, NULL, ret, WIRE_TEXT_MAX);
+}
+
+/* The next message; -ECONNRESET at the end. */
+static int receive(struct worker *w, struct channel_message *m) {
+        int r = channel_wait(w->channel, NSEC_NEVER);
+
+        if (r < 0)
+                return r;
+        r = channel_receive(w->channel, WIRE_DOWN, m);
+        return r > 0 ? 0 : r < 0 ? r : -ECONNRESET;
 }
 
 int worker_begin_forked(struct worker *w, enum wire_kind kind) {
         struct wire_hello hello = {.major = WIRE_MAJOR, .minor = WIRE_MINOR, .kind = kind};
+        char hardening[WIRE_TEXT_MAX] = "";
         struct channel_message m;
         int r;
 
@@ -194,12 +209,14 @@ int worker_begin_forked(struct worker *w, enum wire_kind kind) {
         r = channel_send(w->channel, WIRE_HELLO, 0, &hello, sizeof(hello), NULL, 0);
         if (r < 0)
                 return r;
-        r = channel_wait(w->channel, NSEC_NEVER);
+        r = receive(w, &m);
+        if (r >= 0 && m.header.type == WIRE_CONFINE && m.n_fds == 1) {
+                confine(w, m.fds[0], hardening);
+                channel_message_done(&m);
+                r = receive(w, &m);
+        }
         if (r < 0)
                 return r;
-        r = channel_receive(w->channel, WIRE_DOWN, &m);
-        if (r <= 0)
-                return r < 0 ? r : -ECONNRESET;
         r = take_setup(w, &m);
         channel_message_done(&m);
         if (r < 0)
@@ -207,8 +224,8 @@ int worker_begin_forked(struct worker *w, enum wire_kind kind) {
 
         set_logger(w);
         (void) prctl(PR_SET_NAME, w->setup.name);
-        confine(w);
-        return 0;
+        confine_by_setup(w, hardening);
+        return worker_note(w, "hardening", "%s", hardening);
 }
 
 int worker_begin(struct worker *w, enum wire_kind kind) {

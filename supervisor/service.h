@@ -59,6 +59,7 @@ struct process {
         bool set_up;                      /* SETUP went */
         bool was_ready;
         bool serving;                     /* requests are for it */
+        bool confined;                    /* it had its sandbox before its SETUP */
         bool dead;                        /* its end is being dealt with */
         char violation[40];               /* the system call that its sandbox refused */
         uint64_t spawned_at;

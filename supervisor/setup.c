@@ -65,7 +65,7 @@ void setup_send(struct process *p) {
                         return;
                 }
                 add(&b, WIRE_FD_SLICE, slice, true);
-                if (worker->sandbox_size > 0) {
+                if (worker->sandbox_size > 0 && !p->confined) {
                         int sandbox = memfd_sealed("sandbox", worker->sandbox, worker->sandbox_size);
 
                         if (sandbox < 0) {

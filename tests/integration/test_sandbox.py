@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import PATIENT, ROOT, SANITIZERS, SLOW, Service, alive, check_config, manifest, wait_for
+from harness import PATIENT, ROOT, SANITIZERS, SLOW, Service, alive, check_config, children, manifest, proc, wait_for
 
 LANDLOCK_CREATE_RULESET = 444
 NEVER_A_CALL = 1023
@@ -246,6 +246,23 @@ def test_the_kernel_has_it(service):
             assert re.search(r'^Seccomp:\t2$', status, re.M), name
 
 
+def spares(s):
+    return [pid for pid in children(s.pid) if proc(pid, 'cmdline').startswith(b'wazo-confd: spare')]
+
+
+def test_the_spare(service):
+    """It has the sandbox that most have before it becomes a worker; who needs another one is forked for himself."""
+    spare = wait_for(lambda: spares(service), 5)[0]
+    wait_for(lambda: 'Seccomp:\t2\n' in proc(spare, 'status').decode(), 3)
+    pid = service.kill('breakout')
+    assert service.wait_state('breakout', 'ready', not_pid=pid)['pid'] != spare
+    assert attempt(service, 'write', path=service.path('granted/again')) == 0
+    assert spares(service) == [spare]
+    pid = service.kill('info')
+    assert service.wait_state('info', 'ready', not_pid=pid)['pid'] == spare
+    assert service.get('/infos').status == 200
+
+
 def test_the_rest_goes_on(service):
     """After all this."""
     assert service.get('/infos').status == 200
@@ -305,6 +322,8 @@ def test_off_and_on_by_reload(make_service):
     assert s.suite('reload').returncode == 0
     s.wait_state('neighbour', 'ready', not_pid=pid)
     assert wait_for(lambda: 'seccomp filter' in hardening(s, 'neighbour'), 3)
+    # The spare was made for those without: it is replaced.
+    wait_for(lambda: spares(s) and 'Seccomp:\t2\n' in proc(spares(s)[0], 'status').decode(), 5)
     assert attempt(s, 'read', 'neighbour', path='/etc/passwd') == (errno.EACCES if ABI else 0)
 
 
