@@ -158,14 +158,27 @@ static int for_relay(struct maker *m) {
         return r;
 }
 
+static bool is_granted(const struct maker *m, const char *path) {
+        for (size_t i = 0; i < m->sandbox.n_paths; i++) {
+                size_t n = strlen(m->sandbox.paths[i].path);
+
+                if (strncmp(path, m->sandbox.paths[i].path, n) == 0 && path[n] == '/')
+                        return true;
+        }
+        return false;
+}
+
 static int for_plugin(struct maker *m) {
+        const struct descriptions *plugins = m->request->facts->descriptions;
         int r = for_database(m);
 
         if (r >= 0)
                 r = grant(m, m->request->paths->plugins, LANDLOCK_GRANT_READ);
-        /* Those of one folder have the same sandbox, and a spare process that has it already can become any of them. */
-        if (r >= 0 && strncmp(m->request->plugin->path, m->request->paths->plugins, strlen(m->request->paths->plugins)) != 0)
-                r = grant_directory_of(m, m->request->plugin->path, LANDLOCK_GRANT_READ);
+        /* Wherever plugins are, each may read all: those without needs have the same sandbox then, and a spare process that has it
+         * already can become any of them. */
+        for (size_t i = 0; i < plugins->n && r >= 0; i++)
+                if (plugins->list[i].path && !is_granted(m, plugins->list[i].path))
+                        r = grant_directory_of(m, plugins->list[i].path, LANDLOCK_GRANT_READ);
         return r;
 }
 

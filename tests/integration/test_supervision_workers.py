@@ -296,7 +296,7 @@ def test_the_nursery_killed_while_all_restart(service):
         assert service.get(path).status == 200
 
 
-def test_the_spare_is_the_next_worker(service, others):
+def test_the_spare_is_the_next_worker(service):
     pid = wait_spare(service)
     # Of those that have the usual sandbox; crashdummy has more.
     dead = service.kill('context')
