@@ -38,9 +38,10 @@ extern const struct generate_kind generate_kinds[]; /* up to one without a name 
 /* NULL when there is none of this name. */
 const struct generate_kind *generate_kind_find(const char *name);
 
-/* The name of a service's unit without ".service": what its files are called by. It has no '*' for what is ours. */
+/* What its files are called by, for "%.*s": the name of its unit without ".service", or of what is no daemon. It has no '*' for
+ * what is ours. */
 int generate_base_length(const struct manifest *m);
-#define GENERATE_BASE(m) generate_base_length(m), (m)->facts.unit.name
+#define GENERATE_BASE(m) generate_base_length(m), ((m)->facts.unit.name ?: (m)->service)
 
 struct generate_variable {
         const char *name, *value;

@@ -2,7 +2,7 @@
 #include "config/generate/generate.h"
 
 int generate_base_length(const struct manifest *m) {
-        return (int) (strlen(m->facts.unit.name) - strlen(".service"));
+        return (int) (m->facts.unit.name ? strlen(m->facts.unit.name) - strlen(".service") : strlen(m->service));
 }
 
 static bool is_ours(const struct manifest *m) {

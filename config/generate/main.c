@@ -39,7 +39,8 @@ static const char help_text[] =
         "Writes what is made from the manifests to standard output. Without a SERVICE: of each service of which\n"
         "our packages install the file; \"all\": all kinds of such files.\n\n"
         "  --output DIR         write below DIR, where the files are installed\n"
-        "  --diff               say how the files of this host differ; exits with 1 when some do\n"
+        "  --diff               say how the files of this host differ; exits with 1 when some do. Without a KIND: all, and without a\n"
+        "                       SERVICE: of those that the host has\n"
         "  --root DIR           with --diff: of the host whose root directory this is\n"
         "  --services-dir DIR   look for manifests here, before the usual places (repeatable)\n"
         "  --prefix DIR         where wazo-suite is installed (default: /usr)\n"
@@ -101,7 +102,7 @@ static int parse(int argc, char **argv, struct arguments *a) {
                         (void) fputs("Try '" PROGRAM " --help'.\n", stderr);
                         return EXIT_USAGE;
                 }
-        if (optind >= argc)
+        if (optind >= argc && !a->diff)
                 return complain(EXIT_USAGE, "which kind? Try '" PROGRAM " --help'.");
         if (a->diff + a->install + !!a->output > 1)
                 return complain(EXIT_USAGE, "--diff, --install and --output exclude each other");
@@ -170,6 +171,37 @@ static int hand_over(struct run *run, const char *path, const char *text, size_t
         return fwrite(text, 1, size, stdout) == size ? 0 : -EIO;
 }
 
+/* Whether a host has the service: its unit, or the template of its unit, is in one of systemd's directories. What is no daemon
+ * is everywhere. */
+static bool is_here(const char *root, const struct manifest *m) {
+        static const char *const folders[] = {"/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system"};
+        const char *name = m->facts.unit.name;
+        int length = name && strchr(name, '*') ? (int) strcspn(name, "@*") : -1;
+
+        if (!name)
+                return true;
+        for (unsigned i = 0; i < ELEMENTSOF(folders); i++) {
+                char path[2 * GENERATE_PATH_MAX];
+
+                if (length >= 0)
+                        (void) snprintf(path, sizeof(path), "%s%s/%.*s@.service", root, folders[i], length, name);
+                else
+                        (void) snprintf(path, sizeof(path), "%s%s/%s", root, folders[i], name);
+                if (access(path, F_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* A file of whose kind there is none on a host, since nobody reads them there, is not missing. */
+static bool has_folder(const char *root, const struct generate_kind *kind, const struct manifest *m) {
+        char path[GENERATE_PATH_MAX], whole[2 * GENERATE_PATH_MAX];
+
+        kind->path(m, path, sizeof(path));
+        (void) snprintf(whole, sizeof(whole), "%s%.*s", root, (int) (strrchr(path, '/') - path), path);
+        return access(whole, F_OK) == 0;
+}
+
 static int make_one(struct run *run, const struct generate_kind *kind, const struct manifest *service) {
         _cleanup_free_ char *text = NULL;
         char path[GENERATE_PATH_MAX];
@@ -208,6 +240,9 @@ static int make_kind(struct run *run, const struct generate_kind *kind, bool all
         for (size_t i = 0; r == 0 && a->n_services == 0 && i < suite->n; i++) {
                 enum generate_for wanted = kind->wanted(&suite->services[i]);
 
+                if (a->diff && wanted != GENERATE_NOT &&
+                    (!is_here(a->root, &suite->services[i]) || !has_folder(a->root, kind, &suite->services[i])))
+                        continue;
                 if (wanted == GENERATE_OURS || (wanted == GENERATE_ON_REQUEST && !all && !a->diff))
                         r = make_one(run, kind, &suite->services[i]);
         }
@@ -250,10 +285,10 @@ int main(int argc, char **argv) {
         if (r > 0)
                 return r;
 
-        arguments.services = argv + optind + 1;
-        arguments.n_services = argc - optind - 1;
+        arguments.services = argv + MIN(optind + 1, argc);
+        arguments.n_services = MAX(argc - optind - 1, 0);
         run.generator = (struct generator) {.suite = &suite, .prefix = arguments.prefix, .systemd = arguments.systemd};
-        r = make(&run, argv[optind]);
+        r = make(&run, optind < argc ? argv[optind] : "all");
         if (r == 0 && fflush(stdout) != 0)
                 r = complain(-EIO, "cannot write: %s", strerror(errno));
         return r < 0 ? EXIT_USAGE : run.different ? EXIT_DIFFERENT : EXIT_DONE;

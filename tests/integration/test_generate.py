@@ -98,6 +98,15 @@ def test_all_files_of_ours_and_their_difference(tmp_path):
     assert len(written) == 9
 
     assert generate('--diff', '--root', root, 'all', 'wazo-confd').stdout == ''
+    # Of a host without a service, nothing is missing, nor where nobody reads such files.
+    assert generate('--diff', '--root', root).stdout == ''
+    (tmp_path / 'usr/lib/systemd/system/wazo-provd.service').write_text('')
+    assert '+check program suite-wazo-provd ' in generate('--diff', '--root', root, code=1).stdout
+    shutil.rmtree(tmp_path / 'etc/monit')
+    assert generate('--diff', '--root', root).stdout == ''
+    generate('monit', 'wazo-confd', '--output', root)
+    (tmp_path / 'usr/lib/systemd/system/wazo-provd.service').unlink()
+
     rule = tmp_path / 'etc/rsyslog.d/99-wazo-suite-confd.conf'
     rule.write_text(rule.read_text().replace('stop', 'discard'))
     done = generate('--diff', '--root', root, 'all', 'wazo-confd', code=1)
@@ -133,3 +142,11 @@ def test_bad_manifests_write_nothing(tmp_path):
 def test_wrong_usage(arguments, words):
     done = generate(*arguments, code=2)
     assert any(word in done.stderr for word in words.split('|')), done.stderr
+
+
+def test_jobs_of_what_is_no_daemon(tmp_path):
+    (tmp_path / 'acme-tool.yml').write_text('service: acme-tool\nkind: other\ndescription: d\ncron: [{at: 1 2 * * *, user: root, command: /bin/acme, purpose: p}]\n')
+    generate('cron', 'acme-tool', '--output', str(tmp_path), manifests=str(tmp_path))
+    assert (tmp_path / 'etc/cron.d/acme-tool').read_text().endswith('# p\n1 2 * * * root /bin/acme\n')
+    for kind in ['unit', 'logrotate', 'rsyslog', 'monit', 'nginx', 'consul', 'auth-keys', 'page']:
+        assert 'nothing of kind' in generate(kind, 'acme-tool', code=2, manifests=str(tmp_path)).stderr
