@@ -188,10 +188,11 @@ static int read_index(struct inspector *i) {
 }
 
 static int run(struct inspector *i) {
+        uint64_t n = 0;
         struct member m;
         int r;
 
-        while ((r = reader_next(i->reader, &m)) > 0) {
+        for (; (r = reader_next(i->reader, &m)) > 0; n++) {
                 if (*i->interrupted)
                         return -EINTR;
                 if (i->found.has_index) {
@@ -204,6 +205,10 @@ static int run(struct inspector *i) {
         }
         if (r < 0)
                 return r;
+        if (n == 0) {
+                report_error("%s: there is nothing in it", i->path);
+                return -EBADMSG;
+        }
         if (!i->found.has_index)
                 i->found.origin.type = i->dumps ? INDEX_DB : INDEX_DATA;
         if (i->differences > TOLD_MAX)

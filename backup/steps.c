@@ -83,10 +83,31 @@ static int step_uuid_file(struct state *s) {
         return write_file(s, UUID_FILE, text);
 }
 
-/* DefaultEnvironment of system.conf: the line there is changed in its one word, or one is added. */
+char *steps_set_uuid(const char *old, const char *uuid) {
+        static const char key[] = "DefaultEnvironment=", variable[] = "XIVO_UUID=";
+        const char *line = strncmp(old, key, strlen(key)) == 0 ? old : strstr(old, "\nDefaultEnvironment="), *at, *end, *word;
+        char *text;
+        int r;
+
+        if (!line) {
+                const char *newline = old[0] && old[strlen(old) - 1] != '\n' ? "\n" : "";
+
+                r = asprintf(&text, "%s%s%s%s%s%s\n", old, newline, strstr(old, "[Manager]") ? "" : "[Manager]\n", key, variable, uuid);
+                return r < 0 ? NULL : text;
+        }
+        at = line + (*line == '\n') + strlen(key);
+        end = at + strcspn(at, "\n");
+        word = strstr(at, variable);
+        if (word && word < end) {
+                word += strlen(variable);
+                r = asprintf(&text, "%.*s%s%s", (int) (word - old), old, uuid, word + strcspn(word, " \t\"'\n"));
+        } else
+                r = asprintf(&text, "%.*s%s%s%s%s", (int) (at - old), old, variable, uuid, at < end ? " " : "", at);
+        return r < 0 ? NULL : text;
+}
+
 static int step_system_conf(struct state *s) {
         _cleanup_free_ char *old = NULL, *text = NULL;
-        const char *line, *word, *rest;
         int r;
 
         if (!s->uuid[0])
@@ -94,21 +115,8 @@ static int step_system_conf(struct state *s) {
         r = tree_read(s->request->root_fd, SYSTEM_CONF, FILE_MAX_SIZE, &old);
         if (r < 0)
                 return r;
-        line = strncmp(old, "DefaultEnvironment=", 19) == 0 ? old : strstr(old, "\nDefaultEnvironment=");
-        word = line ? strstr(line, "XIVO_UUID=") : NULL;
-        if (word && memchr(line + 1, '\n', (size_t) (word - line - 1)))
-                word = NULL;
-        if (word) {
-                word += strlen("XIVO_UUID=");
-                rest = word + strspn(word, "0123456789abcdefABCDEF-");
-                r = asprintf(&text, "%.*s%s%s", (int) (word - old), old, s->uuid, rest);
-        } else if (line) {
-                rest = line + (line == old ? 0 : 1) + strlen("DefaultEnvironment=");
-                r = asprintf(&text, "%.*sXIVO_UUID=%s%s%s", (int) (rest - old), old, s->uuid, *rest && *rest != '\n' ? " " : "", rest);
-        } else
-                r = asprintf(&text, "%s%s%sDefaultEnvironment=XIVO_UUID=%s\n", old, old[0] && old[strlen(old) - 1] != '\n' ? "\n" : "",
-                             strstr(old, "[Manager]") ? "" : "[Manager]\n", s->uuid);
-        return r < 0 ? -ENOMEM : write_file(s, SYSTEM_CONF, text);
+        text = steps_set_uuid(old, s->uuid);
+        return text ? write_file(s, SYSTEM_CONF, text) : -ENOMEM;
 }
 
 static int step_manager(struct state *s) {

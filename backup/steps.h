@@ -16,3 +16,9 @@ struct steps_request {
 
 /* How many steps could not be done. */
 unsigned steps_run(const struct steps_request *request);
+
+/*
+ * system.conf as it is to be: in DefaultEnvironment of @old, XIVO_UUID is @uuid, and the rest stays. Freed by the caller; NULL when out of
+ * memory.
+ */
+char *steps_set_uuid(const char *old, const char *uuid);

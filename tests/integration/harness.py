@@ -67,7 +67,7 @@ def scratch():
 
 
 # What runs of a build folder, and what it reads of the sources.
-_PARTS = ('supervisor/wazo-supervisord', 'config/wazo-config', 'workers/*/wazo-*', 'workers/control/client/wazo-suite',
+_PARTS = ('supervisor/wazo-supervisord', 'config/wazo-config', 'backup/wazo-*', 'workers/*/wazo-*', 'workers/control/client/wazo-suite',
           'workers/kit/libwazo-plugin.so*', 'workers/drivers/*.so', 'workers/plugins/*.so', 'workers/plugins/*/*.so', 'workers/plugins/*/*.json',
           'tests/plugins/*.so', 'tests/plugins/*.json')
 _SOURCES = ('config/services.d', 'config/shipped', 'workers/migrate/sql')
