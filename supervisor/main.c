@@ -10,6 +10,7 @@
 
 #include "config/devdir.h"
 #include "lib/worker.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/deploy.h"
 #include "supervisor/environment.h"
 #include "supervisor/ground.h"
@@ -136,13 +137,17 @@ static int run(struct service *s) {
                 ground_leave(s);
                 return complain(r == -EADDRINUSE ? EXIT_FAILURE : WORKER_EXIT_CONFIG, "%s", text);
         }
+        cgroups_prepare(s, other ? &identity : NULL);
         r = become(other ? &identity : NULL);
         if (r != 0)
                 return r;
 
         log_name(logger, sizeof(logger), s->plan.service, NULL);
         log_setup(s->log_fd, isatty(STDERR_FILENO) ? STDERR_FILENO : -1, logger, s->log_level);
+        cgroups_say(s, text, sizeof(text));
+        log_debug("workers have: %s", text);
         r = service_run(s);
+        cgroups_done(s);
         ground_leave(s);
         return r < 0 ? EXIT_FAILURE : r;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "supervisor/cgroup.h"
 #include "supervisor/command.h"
 #include "supervisor/deaths.h"
 #include "supervisor/feed.h"
@@ -61,7 +62,10 @@ static void on_note(struct process *p, struct channel_message *m) {
                 return;
         }
         if (streq(note->key, "hardening")) {
-                (void) strcopy(unit->hardening, sizeof(unit->hardening), note->text);
+                char limits[96];
+
+                cgroups_say(p->service, limits, sizeof(limits));
+                (void) snprintf(unit->hardening, sizeof(unit->hardening), "%s; %s", note->text, limits);
                 feed_slot_changed(p->service, p->slot);
         } else if (streq(note->key, "violation")) {
                 /* Its last words. */

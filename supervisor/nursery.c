@@ -108,7 +108,7 @@ static int ask(struct service *s, struct process *nursery, const struct birth *b
         /* Without a plan it is a spare, which gets its limits when it becomes a worker. */
         if (worker) {
                 fork.core = worker->core;
-                fork.memory_max = worker->memory_max;
+                fork.memory_max = process_data_max(s, worker);
                 fork.files_max = worker->files_max;
                 fork.processes_max = worker->processes_max;
         }

@@ -11,6 +11,7 @@
 
 #include "lib/ring.h"
 #include "lib/worker.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/deaths.h"
 #include "supervisor/environment.h"
 #include "supervisor/feed.h"
@@ -65,7 +66,7 @@ static enum wire_cause cause_of(const struct process *p, const siginfo_t *info) 
         if (info->si_status == SIGSYS)
                 return WIRE_CAUSE_SANDBOX;
         if (info->si_status == SIGKILL)
-                return oom_kills(0) > p->oom_kills_before ? WIRE_CAUSE_OOM : WIRE_CAUSE_KILLED;
+                return cgroups_out_of_memory(p) || oom_kills(0) > p->oom_kills_before ? WIRE_CAUSE_OOM : WIRE_CAUSE_KILLED;
         return WIRE_CAUSE_SIGNAL;
 }
 
@@ -272,6 +273,9 @@ int process_born(struct process *p, pid_t pid, int pidfd) {
 
         p->pid = pid;
         p->pidfd = pidfd;
+        cgroups_enter(p);
+        if (service_unit(p->service, p->slot)->plan)
+                cgroups_limit(p, service_unit(p->service, p->slot)->plan);
         /* Death comes after what was still said: the channel's events have the better priority. */
         r = watch_fd(p->service->event, &p->pidfd_source, pidfd, EPOLLIN, on_death, p, DEATH_PRIORITY);
         return r < 0 || process_is_spare(p) ? r : listen_to(p);
@@ -297,6 +301,7 @@ struct process *process_free(struct process *p) {
         p->leaderless_source = sd_event_source_disable_unref(p->leaderless_source);
         notify_socket_close(p);
         stderr_close(p);
+        cgroups_leave(p);
         p->pidfd = fd_close(p->pidfd);
         p->channel = fd_close(p->channel);
         p->ring = fd_close(p->ring);
@@ -317,6 +322,10 @@ static int limit(pid_t pid, int resource, rlim_t value) {
         return prlimit(pid, (__rlimit_resource_t) resource, &limit, NULL) < 0 ? -errno : 0;
 }
 
+uint64_t process_data_max(const struct service *s, const struct plan_worker *worker) {
+        return cgroups_have_memory(s) ? 0 : worker->memory_max;
+}
+
 int process_adopt(struct process *p, uint32_t slot, uint32_t generation) {
         struct unit *unit = service_unit(p->service, slot);
         const struct plan_worker *worker = unit->plan;
@@ -324,8 +333,9 @@ int process_adopt(struct process *p, uint32_t slot, uint32_t generation) {
 
         /* It sleeps until it gets its SETUP: none of its own code has run without them. */
         r = limit(p->pid, RLIMIT_CORE, worker->core ? RLIM_INFINITY : 0);
-        if (r >= 0 && worker->memory_max > 0)
-                r = limit(p->pid, RLIMIT_DATA, worker->memory_max);
+        cgroups_limit(p, worker);
+        if (r >= 0 && process_data_max(p->service, worker) > 0)
+                r = limit(p->pid, RLIMIT_DATA, process_data_max(p->service, worker));
         if (r >= 0 && worker->files_max > 0)
                 r = limit(p->pid, RLIMIT_NOFILE, worker->files_max);
         if (r >= 0 && worker->processes_max > 0)
@@ -387,7 +397,7 @@ static void spawn_by_exec(struct service *s, uint32_t slot, uint32_t generation,
                 .parent_death_signal = kind == WIRE_KIND_EXEC ? SIGTERM : SIGKILL,
                 /* The nursery's is the most that its children can have; it keeps none for itself. */
                 .core = kind == WIRE_KIND_NURSERY || (worker && worker->core) ? RLIM_INFINITY : 0,
-                .memory = worker ? rlimit_of(worker->memory_max) : RLIM_INFINITY,
+                .memory = worker ? rlimit_of(process_data_max(s, worker)) : RLIM_INFINITY,
                 .files = worker ? rlimit_of(worker->files_max) : RLIM_INFINITY,
                 .processes = worker ? rlimit_of(worker->processes_max) : RLIM_INFINITY,
         };

@@ -18,6 +18,9 @@ int process_new(struct service *s, uint32_t slot, uint32_t generation, enum wire
 /* There is a child now: watches it. Takes @pidfd over. Of a spare only the end is watched: it has nothing to say. */
 int process_born(struct process *p, pid_t pid, int pidfd) _must_check_;
 
+/* The RLIMIT_DATA of a worker; 0: none, since its cgroup counts what it really uses. */
+uint64_t process_data_max(const struct service *s, const struct plan_worker *worker);
+
 /* Generation 0, in the nursery's slot: a process that waits for its SETUP, and that the policy does not know. */
 static inline bool process_is_spare(const struct process *p) {
         return p->generation == 0;

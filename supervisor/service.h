@@ -6,6 +6,7 @@
  *   process    one child: its birth, messages,  introduce  makes the data channels between workers
  *              and death                        feed       tells gateways and control what is going on
  *   nursery    births without exec              deaths     hands crash records to control
+ *   cgroup     one for each process, where there can be
  *   act        carries the decisions out        reload     works out a new plan and applies what differs
  *   notify     speaks to systemd                command    obeys operators
  */
@@ -61,6 +62,7 @@ struct process {
         bool serving;                     /* requests are for it */
         bool confined;                    /* it had its sandbox before its SETUP */
         bool dead;                        /* its end is being dealt with */
+        char cgroup[WIRE_NAME_MAX + 16];  /* its name in our own; "" without one */
         char violation[40];               /* the system call that its sandbox refused */
         uint64_t spawned_at;
         uint64_t oom_kills_before;        /* the machine's count when it was born */
@@ -104,6 +106,7 @@ struct service {
 
         struct subscriber *subscribers;
         struct nursery *nursery;
+        struct cgroups *cgroups;
         struct deaths *deaths;
         struct orphans *orphans;
         struct reload *reload;
