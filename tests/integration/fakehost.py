@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The root directory of a host on which wazo-confd (ours) and wazo-agentd (another's) are as they should be, for wazo-suite check."""
+import hashlib
 import os
 import subprocess
 
@@ -82,6 +83,8 @@ class Host:
         for program in ['/usr/bin/wazo-service', '/usr/sbin/wazo-backup', '/usr/bin/monit']:
             self.write(program, '\x7fELF', 0o755)
         self.write('/var/lib/dpkg/status', ''.join(f'Package: {name}\nStatus: install ok installed\n\n' for name in ['base-files', 'wazo-suite-confd', 'wazo-agentd']))
+        self.write('/usr/sbin/wazo-supervisord', 'x')
+        self.write('/var/lib/dpkg/info/wazo-suite-confd.md5sums', hashlib.md5(b'x').hexdigest() + '  usr/sbin/wazo-supervisord\n')
         self.write('/proc/net/tcp', '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n' + ''.join(
             f'   {i}: 0100007F:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000   990        0 {pid} 1 0000 100 0 0 10 0\n'
             for i, (_, pid, port) in enumerate(SERVICES.values())))

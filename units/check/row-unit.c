@@ -6,6 +6,7 @@
 
 #include "units/check/check.h"
 #include "units/check/host.h"
+#include "units/check/package.h"
 #include "units/check/unit.h"
 
 #define DISABLED "/var/lib/wazo/disabled"
@@ -55,45 +56,32 @@ void check_row_unit(struct check *c, const struct manifest *m) {
         check_pass(c, "%s is as its manifest says", check_unit_get(c->unit, "Id"));
 }
 
-/* The line "Status:" of a package. *ret is 1 when it is installed. */
-static int package_state(struct check *c, const char *package, bool *ret) {
-        static char *status; /* once for all services */
-        char path[CHECK_PATH_MAX], head[160];
-        const char *at, *end;
-
-        if (!check_path(c, "/var/lib/dpkg/status", path))
-                return -ENAMETOOLONG;
-        if (!status) {
-                int r = host_read(path, &status);
-
-                if (r < 0)
-                        return r;
-        }
-        (void) snprintf(head, sizeof(head), "Package: %s\n", package);
-        for (at = strstr(status, head); at && at != status && at[-1] != '\n'; at = strstr(at + 1, head))
-                ;
-        end = at ? strstr(at, "\n\n") : NULL;
-        if (at)
-                at = strstr(at, "\nStatus: ");
-        *ret = at && (!end || at < end) && strncmp(at, "\nStatus: install ok installed\n", 30) == 0;
-        return 0;
-}
-
 void check_row_installed(struct check *c, const struct manifest *m) {
         const char *state;
-        bool installed;
+        bool installed, ours = m->kind != MANIFEST_UNIT;
+        char file[256];
         int r;
 
         if (!is_loaded(c, m))
                 return;
-        r = package_state(c, m->facts.package, &installed);
+        r = package_installed(c->root, m->facts.package, &installed);
         if (r < 0 && r != -ENOENT) {
                 check_undecided(c, "the list of packages: %s", strerror(-r));
                 return;
         }
-        if (r == 0 && !installed && m->kind != MANIFEST_UNIT) {
+        if (r == 0 && !installed && ours) {
                 check_fail(c, "the package %s is not installed", m->facts.package);
                 check_remedy(c, "apt-get install %s", m->facts.package);
+                return;
+        }
+        r = ours ? package_damaged(c->root, m->facts.package, file, sizeof(file)) : 0;
+        if (r < 0) {
+                check_undecided(c, "the files of %s: %s", m->facts.package, strerror(-r));
+                return;
+        }
+        if (r > 0) {
+                check_fail(c, "%s is not as the package %s has it", file, m->facts.package);
+                check_remedy(c, "apt-get install --reinstall %s", m->facts.package);
                 return;
         }
         state = check_unit_get(c->unit, "ActiveState");

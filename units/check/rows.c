@@ -18,7 +18,7 @@ const struct check_row check_rows[] = {
         {"7b", "wazo-service starts it after what it needs", "the manifests", check_row_order},
         {"8", "somebody starts it again", "/etc/monit/conf.d, Restart=", check_row_monit},
         {"8b", "its check outlives wazo-monitoring-update", "/etc/monit/conf.d", check_row_monit_update},
-        {"9", "it is installed and runs", "dpkg's status, the unit's state", check_row_installed},
+        {"9", "it is installed and runs", "dpkg's status and digests, the unit's state", check_row_installed},
         {"10", "it starts with the host, after what it needs", "UnitFileState=, After=", check_row_boot},
         {"10b", "a late database does not make systemd give it up", "StartLimit...=, RestartSec=", check_row_start_limit},
         {"12", "it heeds /var/lib/wazo/disabled as it should", "the unit's files and state", check_row_disabled},
