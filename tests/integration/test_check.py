@@ -146,6 +146,7 @@ BROKEN = [
     ('17', AGENTD, remove('/proc/4343/fd/5'), 'it does not listen on port 9493/tcp (REST API)', '/var/log/wazo-agentd.log',
      lambda host: os.symlink('socket:[4343]', host.path('/proc/4343/fd/5'))),
     ('G4', AGENTD, chmod('/etc/wazo-agentd/config.yml', 0o666), 'everybody may write /etc/wazo-agentd/config.yml', 'chmod o-w', chmod('/etc/wazo-agentd/config.yml', 0o644)),
+    ('G4', AGENTD, remove('/etc/wazo-agentd/config.yml'), 'there is no /etc/wazo-agentd/config.yml', '--force-confmiss wazo-agentd', write('/etc/wazo-agentd/config.yml', '')),
     ('G9', CONFD, edit('/proc/4242/status', 'CapEff:\t0000000000000000', 'CapEff:\t0000000000000400'), 'process 4242 has the capabilities 0x400', 'AmbientCapabilities',
      edit('/proc/4242/status', '400', '000')),
     ('M1', AGENTD, show(AGENTD_UNIT, 'Type=simple', 'Type=forking'), 'Type is "forking", its manifest says "simple"', 'unit.type', show(AGENTD_UNIT, 'Type=forking', 'Type=simple')),

@@ -5,7 +5,9 @@
 #include <grp.h>
 #include <pwd.h>
 #include <shadow.h>
+#include <spawn.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 #define FILE_MAX (32U * 1024 * 1024)
 #define FILE_STEP (64U * 1024)
@@ -156,4 +158,24 @@ int host_read(const char *path, char **ret) {
         text[size] = 0;
         *ret = STEAL(text);
         return 0;
+}
+
+int host_run(const char *const *argv) {
+        posix_spawn_file_actions_t actions;
+        int status, r;
+        pid_t pid;
+
+        r = -posix_spawn_file_actions_init(&actions);
+        if (r < 0)
+                return r;
+        for (int fd = STDIN_FILENO; r == 0 && fd <= STDERR_FILENO; fd++)
+                r = -posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
+        if (r == 0)
+                r = -posix_spawn(&pid, argv[0], &actions, NULL, (char *const *) argv, environ);
+        (void) posix_spawn_file_actions_destroy(&actions);
+        if (r < 0)
+                return r;
+        if (waitpid(pid, &status, 0) < 0)
+                return -errno;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 }

@@ -36,3 +36,6 @@ bool host_may(const struct host_user *user, const struct stat *file, unsigned mo
 
 /* A whole file of at most 32 MiB, with a NUL behind it; to be freed. */
 int host_read(const char *path, char **ret) _must_check_;
+
+/* Runs a program, silently. Its exit status, or a negative errno. */
+int host_run(const char *const *argv) _must_check_;

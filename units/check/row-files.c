@@ -3,10 +3,7 @@
  * Rows about files: log, PID file, state, key, configuration.
  */
 #include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 #include "lib/paths.h"
 #include "units/check/check.h"
@@ -227,31 +224,17 @@ void check_row_key(struct check *c, const struct manifest *m) {
 static int run_reader(const char *service) {
         struct paths paths;
         char program[512];
-        const char *const argv[] = {program, "--check-config", service, NULL};
-        posix_spawn_file_actions_t actions;
-        int status, r = paths_find(&paths);
-        pid_t pid;
+        int r = paths_find(&paths);
 
         if (r == 0)
                 r = paths_program(&paths, "wazo-config", program, sizeof(program));
-        if (r == 0)
-                r = -posix_spawn_file_actions_init(&actions);
-        if (r < 0)
-                return r;
-        r = -posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-        if (r == 0)
-                r = -posix_spawn(&pid, program, &actions, NULL, (char *const *) argv, environ);
-        (void) posix_spawn_file_actions_destroy(&actions);
-        if (r < 0)
-                return r;
-        if (waitpid(pid, &status, 0) < 0)
-                return -errno;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+        return r < 0 ? r : host_run((const char *const[]) {program, "--check-config", service, NULL});
 }
 
 void check_row_config(struct check *c, const struct manifest *m) {
         char path[CHECK_PATH_MAX];
         struct stat st;
+        bool there;
         int r;
 
         if (!m->config) {
@@ -260,22 +243,24 @@ void check_row_config(struct check *c, const struct manifest *m) {
         }
         if (!check_path(c, m->config, path))
                 return;
-        if (stat(path, &st) < 0) {
-                if (errno != ENOENT) {
-                        check_undecided(c, "%s: %s", m->config, strerror(errno));
-                        return;
-                }
+        there = stat(path, &st) == 0;
+        if (!there && errno != ENOENT) {
+                check_undecided(c, "%s: %s", m->config, strerror(errno));
+                return;
+        }
+        /* Ours need none: the defaults are a configuration. */
+        if (!there && m->kind == MANIFEST_UNIT) {
                 check_fail(c, "there is no %s", m->config);
                 check_remedy(c, "apt-get install --reinstall -o Dpkg::Options::=--force-confmiss %s", m->facts.package);
                 return;
         }
-        if ((st.st_mode & 002) || !S_ISREG(st.st_mode)) {
+        if (there && ((st.st_mode & 002) || !S_ISREG(st.st_mode))) {
                 check_fail(c, "everybody may write %s (mode %03o)", m->config, st.st_mode & 07777);
                 check_remedy(c, "chmod o-w %s", m->config);
                 return;
         }
         if (m->kind != MANIFEST_NATIVE || *c->root) {
-                check_pass(c, "%s is there", m->config);
+                check_pass(c, there ? "%s is there" : "there is no %s: all is as by default", m->config);
                 return;
         }
         r = run_reader(m->service);
@@ -285,5 +270,5 @@ void check_row_config(struct check *c, const struct manifest *m) {
                 check_fail(c, "the configuration is wrong");
                 check_remedy(c, "mend what this tells: wazo-supervisord --check-config %s", m->service);
         } else
-                check_pass(c, "%s is understood", m->config);
+                check_pass(c, there ? "%s is understood" : "there is no %s: all is as by default", m->config);
 }

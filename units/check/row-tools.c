@@ -100,6 +100,17 @@ static bool has_monit(struct check *c) {
         return is_there(c, "/usr/bin", "monit");
 }
 
+/* Whether monit would start with what is in its folder: one bad file there, and it watches nothing. Asked once. */
+static bool monit_is_good(const struct check *c) {
+        static int status = -EAGAIN;
+
+        if (*c->root || geteuid() != 0)
+                return true;
+        if (status == -EAGAIN)
+                status = host_run((const char *const[]) {"/usr/bin/monit", "-t", NULL});
+        return status <= 0;
+}
+
 void check_row_monit(struct check *c, const struct manifest *m) {
         char ours[128];
         const char *found = find_check(c, m, ours, sizeof(ours));
@@ -107,6 +118,11 @@ void check_row_monit(struct check *c, const struct manifest *m) {
 
         if (!m->facts.monit.check) {
                 check_skip(c, "by its manifest it is not monit's");
+                return;
+        }
+        if (found && has_monit(c) && !monit_is_good(c)) {
+                check_fail(c, "monit refuses its whole configuration");
+                check_remedy(c, "mend what this tells: monit -t");
                 return;
         }
         if (found && has_monit(c)) {
