@@ -415,8 +415,9 @@ static void spawn_by_exec(struct service *s, uint32_t slot, uint32_t generation,
                 r = notify_socket_open(p, name, notify, sizeof(notify));
                 if (r >= 0)
                         r = environment_add(s->environment, "NOTIFY_SOCKET", notify, &environment);
-        } else if (r >= 0 && is_host(kind))
-                /* A cache of freed memory in each of a hundred plugin workers costs more than it saves: 75 KiB, measured. */
+        } else if (r >= 0 && (is_host(kind) || kind == WIRE_KIND_RELAY))
+                /* A cache of freed memory in each of a hundred plugin workers costs more than it saves: 75 KiB, measured. And relay,
+                 * too, rests most of the time. */
                 r = environment_add(s->environment, "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", &environment);
         if (r >= 0) {
                 spawn.environment = environment ?: s->environment;

@@ -304,7 +304,7 @@ static int on_work(sd_event_source *source, void *userdata) {
         }
         if (is_due(p) && p->again_at == NSEC_NEVER && settle(p) && p->rescan) {
                 p->rescan = false;
-                p->more = true;
+                p->more = p->nudged;
                 p->cursor = 0;
         }
         /* What is in front of the cursor goes first. */
@@ -316,7 +316,7 @@ static int on_work(sd_event_source *source, void *userdata) {
 }
 
 void publisher_nudge(struct publisher *p) {
-        p->more = true;
+        p->more = p->nudged = true;
         publisher_work_soon(p);
 }
 
@@ -376,7 +376,6 @@ int publisher_init(struct publisher *p, sd_event *event, struct store *store, co
                 .event = event,
                 .store = store,
                 .settings = *settings,
-                .more = true,
                 .settle_at = NSEC_NEVER,
                 .again_at = NSEC_NEVER,
         };

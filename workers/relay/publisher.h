@@ -42,7 +42,7 @@ struct publisher {
         bool holds_full;     /* a row could not be held: nothing is read until one ends */
         int64_t cursor;      /* of the rows read */
         size_t seen;         /* by this reading */
-        bool more, rescan;   /* there may be rows behind it; in front of it */
+        bool more, rescan;   /* there may be rows behind it; in front of it. Nothing is read before the first nudge */
         int64_t suspects;    /* the server closed its channel over one of the rows up to this: they go one at a time */
         int64_t *done;       /* confirmed, and still in the outbox */
         size_t n_done;
@@ -52,7 +52,7 @@ struct publisher {
         uint64_t again_at;   /* ... when it is tried again after a lock */
         uint64_t patient_at; /* ... since when confirms can be expected */
         unsigned kept;       /* events kept since the last purge */
-        bool draining;
+        bool nudged, draining;
         sd_event_source *work, *timer;
 
         uint64_t published, confirmed, nacked, returned, retried, parked;

@@ -80,9 +80,8 @@ static const struct broker_callbacks broker_callbacks = {
 /* ----- looking ----- */
 
 void relay_nudge(struct relay *r) {
-        if (r->draining)
+        if (r->draining || !r->lead.leads)
                 return;
-        r->looked = now_monotonic();
         if (r->broker)
                 publisher_nudge(&r->publisher);
         sysconfd_nudge(&r->sysconfd);
@@ -92,24 +91,30 @@ void relay_nudge(struct relay *r) {
 void relay_tick(struct relay *r) {
         if (r->n_plugins == 0)
                 relay_nudge(r);
-        keeper_tick(&r->keeper);
+        if (r->lead.leads)
+                keeper_tick(&r->keeper);
 }
 
 static int on_rest(sd_event_source *source, uint64_t usec, void *userdata) {
         struct relay *r = userdata;
 
-        /* When it was used meanwhile, the end of this turn makes another timer. */
         r->rest = sd_event_source_disable_unref(r->rest);
         (void) store_rest(&r->store, REST_NSEC);
         return 0;
+}
+
+/* All that the outbox is told by us is told. */
+static bool outbox_is_idle(const struct relay *r) {
+        return publisher_is_idle(&r->publisher) && sysconfd_is_idle(&r->sysconfd);
 }
 
 /* After each turn: whether all is done that the end waits for, and whether the database is to be closed some time. */
 static int after_turn(sd_event_source *source, void *userdata) {
         struct relay *r = userdata;
 
-        if (r->draining && !r->goodbye && publisher_is_idle(&r->publisher) && sysconfd_is_idle(&r->sysconfd) &&
-            (!r->consumer || consumer_is_idle(r->consumer))) {
+        if (r->draining && r->lead.leads && outbox_is_idle(r))
+                lead_release(&r->lead);
+        if (r->draining && !r->goodbye && outbox_is_idle(r) && (!r->consumer || consumer_is_idle(r->consumer))) {
                 r->goodbye = true;
                 if (r->broker)
                         broker_close(r->broker, now_monotonic() + NSEC_PER_SEC);
@@ -122,8 +127,9 @@ static int after_turn(sd_event_source *source, void *userdata) {
                 if (status.state == BROKER_OFF)
                         return sd_event_exit(r->event, 0);
         }
+        /* When it is used meanwhile, it is looked at again. */
         if (r->store.db && !r->rest)
-                return sd_event_add_time_relative(r->event, &r->rest, CLOCK_MONOTONIC, REST_NSEC / NSEC_PER_USEC, 1000000, on_rest, r);
+                return sd_event_add_time(r->event, &r->rest, CLOCK_MONOTONIC, (r->store.used + REST_NSEC) / NSEC_PER_USEC, 1000000, on_rest, r);
         return 0;
 }
 
@@ -149,7 +155,11 @@ static int start_broker(struct relay *r) {
                 (void) worker_note(&r->worker, "rabbitmq", "off: %s", r->bus_failure);
                 return 0;
         }
-        return broker_new(r->driver, r->event, &r->bus, &broker_callbacks, r, &r->broker);
+        e = publisher_init(&r->publisher, r->event, &r->store, &r->publishing);
+        if (e >= 0)
+                e = broker_new(r->driver, r->event, &r->bus, &broker_callbacks, r, &r->broker);
+        r->publisher.broker = r->broker;
+        return e;
 }
 
 static int start_consumer(struct relay *r) {
@@ -169,14 +179,11 @@ static int start_consumer(struct relay *r) {
 int relay_start(struct relay *r) {
         int e;
 
-        e = publisher_init(&r->publisher, r->event, &r->store, &r->publishing);
-        if (e >= 0)
-                e = sysconfd_init(&r->sysconfd, r->event, &r->store, &r->requests);
+        e = sysconfd_init(&r->sysconfd, r->event, &r->store, &r->requests);
         if (e >= 0)
                 e = keeper_init(&r->keeper, r->event, &r->store, &r->keeping);
         if (e >= 0)
                 e = start_broker(r);
-        r->publisher.broker = r->broker;
         if (e >= 0)
                 e = start_consumer(r);
         if (e >= 0 && r->broker)
@@ -184,7 +191,7 @@ int relay_start(struct relay *r) {
         if (e >= 0)
                 e = sd_event_add_post(r->event, &r->after, after_turn, r);
         if (e >= 0)
-                relay_nudge(r);
+                e = lead_init(&r->lead, r->event, r->store.uri, nudged, r);
         return e;
 }
 
@@ -196,7 +203,8 @@ int relay_drain(struct relay *r, uint64_t deadline, bool replaced) {
         if (r->draining)
                 return 0;
         r->draining = true;
-        publisher_drain(&r->publisher);
+        if (r->broker)
+                publisher_drain(&r->publisher);
         sysconfd_drain(&r->sysconfd);
         if (r->consumer)
                 consumer_drain(r->consumer, replaced);
@@ -205,6 +213,7 @@ int relay_drain(struct relay *r, uint64_t deadline, bool replaced) {
 
 void relay_done(struct relay *r) {
         askers_done(r);
+        lead_release(&r->lead);
         r->consumer = consumer_free(r->consumer);
         r->broker = broker_free(r->broker);
         publisher_done(&r->publisher);

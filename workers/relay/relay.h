@@ -13,6 +13,7 @@
 #include "workers/relay/broker.h"
 #include "workers/relay/consumer.h"
 #include "workers/relay/keeper.h"
+#include "workers/relay/lead.h"
 #include "workers/relay/publisher.h"
 #include "workers/relay/store.h"
 #include "workers/relay/sysconfd.h"
@@ -38,6 +39,7 @@ struct relay {
         struct sysconfd_settings requests;
         struct keeper_settings keeping;
 
+        struct lead lead;
         struct store store;
         const struct broker_driver *driver;
         struct broker *broker; /* NULL: there is no RabbitMQ, or it cannot be used */
@@ -49,7 +51,6 @@ struct relay {
         struct consumer *consumer;
         struct asker *askers;
         unsigned n_askers, n_plugins; /* plugins: ever introduced */
-        uint64_t looked;              /* CLOCK_MONOTONIC nsec of the last nudge */
         bool draining, goodbye;
 };
 
