@@ -20,6 +20,7 @@ static void make_plan(void) {
                 .name = "user", .kind = WIRE_KIND_PLUGIN, .plugin = "user", .class = "default", .plugin_path = "/plugins/user.so",
                 .plugin_build_id = {1, 2, 3}, .on_demand = true, .nursery = true, .idle_msec = 60000, .memory_max = 1 << 26,
                 .files_max = 64, .requires = {"migrate"}, .slice = slice, .slice_size = sizeof(slice) - 1,
+                .sandbox = (const uint8_t *) "sandbox", .sandbox_size = 7,
                 .timing = {.start_msec = 1, .attempt_msec = 2, .ping_msec = 3, .drain_msec = 4, .term_msec = 5, .abort_msec = 6,
                            .kill_msec = 7, .backoff_base_msec = 8, .backoff_cap_msec = 9, .healthy_msec = 10, .intensity = 11,
                            .window_msec = 12, .slow_msec = 13},
@@ -72,6 +73,8 @@ START_TEST(everything_comes_back) {
         ck_assert_str_eq(w->requires[0], "migrate");
         ck_assert_ptr_null(w->requires[1]);
         ck_assert_uint_eq(w->slice_size, 10);
+        ck_assert_uint_eq(w->sandbox_size, 7);
+        ck_assert_mem_eq(w->sandbox, "sandbox", 7);
         ck_assert_mem_eq(w->slice, "{\"db\": {}}", 10);
 
         w = plan_find(&out, "sleeper");
