@@ -19,8 +19,9 @@ struct suite {
 
 /*
  * Reads each *.yml of @dirs (NULL-terminated; one that is not there counts as empty). Of two with one name, the one in the
- * first directory is taken whole. Everything wrong, in one manifest or between several (a port that two have, a dependency that
- * nobody is, a circle), becomes an error finding with its place; the result is what could be read. -ENOMEM and the like.
+ * first directory is taken whole. Everything wrong, in one manifest or between several (a port that two have, a dependency
+ * that nobody is, a circle), becomes an error finding with its place; the result is what could be read. The names of files
+ * in the places of manifests live as long as @findings. -ENOMEM and the like.
  */
 int suite_read(const char *const *dirs, struct findings *findings, struct suite *ret) _must_check_;
 

@@ -236,6 +236,18 @@ def test_a_unit_that_does_not_exist(host):
     assert 'the unit wazo-agentd.service is not-found' in what[AGENTD, 'M1']['found']
 
 
+def test_a_manifest_whose_unit_does_not_exist_has_its_place(host):
+    """It lies in /etc, so that it is meant for this host."""
+    manifest = '/etc/wazo-suite/services.d/acme.yml'
+    host.write(manifest, 'service: acme\nkind: unit\ndescription: d\nuser: www-data\nunit:\n  name: acne.service\n')
+    host.units['acne.service'] = 'Id=acne.service\nLoadState=not-found\nActiveState=inactive\n\n'
+    row = failed(host)['acme', 'M1']
+    assert row['found'] == f'the unit acne.service is not-found ({host.path(manifest)}:6)'
+    host.units['acme.service'] = host.units[AGENTD_UNIT].replace('wazo-agentd', 'acme')
+    host.edit(manifest, 'acne', 'acme')
+    assert rows(host)['acme', 'M1']['result'] == 'pass'
+
+
 def test_the_unit_whose_place_ours_takes(host):
     """A Python wazo-confd that runs is the one that is meant."""
     python = host.units[CONFD_UNIT].replace('wazo-suite-confd', 'wazo-confd').replace('Type=notify', 'Type=simple')

@@ -12,11 +12,20 @@
 #define DISABLED "/var/lib/wazo/disabled"
 #define LATE_USEC (UINT64_C(60) * 1000 * 1000)
 
+/* Where the manifest says it, or would. */
+static const struct place *said_at(const struct manifest *m, const char *key) {
+        const struct yaml_node *node = yaml_at(m->root, key);
+
+        return node ? &node->place : &m->root->place;
+}
+
 static bool is_loaded(struct check *c, const struct manifest *m) {
+        const struct place *place = said_at(m, "unit.name");
+
         if (!c->unit)
                 check_undecided(c, "no systemd tells about %s here", m->facts.unit.name);
         else if (!check_unit_is(c->unit, "LoadState", "loaded")) {
-                check_fail(c, "the unit %s is %s", m->facts.unit.name, check_unit_get(c->unit, "LoadState"));
+                check_fail(c, "the unit %s is %s (%s:%u)", m->facts.unit.name, check_unit_get(c->unit, "LoadState"), strempty(place->file), place->line);
                 check_remedy(c, "apt-get install --reinstall %s; systemctl unmask %s; if there is no such unit, mend \"unit\" in the manifest", m->facts.package,
                              m->facts.unit.name);
         } else
@@ -27,11 +36,12 @@ static bool is_loaded(struct check *c, const struct manifest *m) {
 /* One fact of the manifest against the unit; true when they differ, and the row has failed. */
 static bool differs(struct check *c, const struct manifest *m, const char *key, const char *property, const char *said) {
         const char *is = check_unit_get(c->unit, property);
+        const struct place *place = said_at(m, key);
 
         if (streq(is, said))
                 return false;
-        check_fail(c, "%s: %s is \"%s\", its manifest says \"%s\"", check_unit_get(c->unit, "Id"), property, is, said);
-        check_remedy(c, "set unit.%s in the manifest of %s to what the unit has, or take the drop-in away that changes it (systemctl cat %s)", key, m->service,
+        check_fail(c, "%s: %s is \"%s\", its manifest says \"%s\" (%s:%u)", check_unit_get(c->unit, "Id"), property, is, said, strempty(place->file), place->line);
+        check_remedy(c, "set %s in the manifest to what the unit has, or take the drop-in away that changes it (systemctl cat %s)", key,
                      check_unit_get(c->unit, "Id"));
         return true;
 }
@@ -48,10 +58,10 @@ void check_row_unit(struct check *c, const struct manifest *m) {
                 check_skip(c, "%s runs in its place", m->facts.unit.replaces);
                 return;
         }
-        if (differs(c, m, "type", "Type", facts_unit_type_to_string(m->facts.unit.type)) ||
-            differs(c, m, "restart", "Restart", facts_restart_to_string(m->facts.unit.restart)) ||
+        if (differs(c, m, "unit.type", "Type", facts_unit_type_to_string(m->facts.unit.type)) ||
+            differs(c, m, "unit.restart", "Restart", facts_restart_to_string(m->facts.unit.restart)) ||
             (m->facts.unit.type == FACTS_UNIT_FORKING && m->facts.unit.pid_file &&
-             differs(c, m, "pid_file", "PIDFile", m->facts.unit.pid_file)))
+             differs(c, m, "unit.pid_file", "PIDFile", m->facts.unit.pid_file)))
                 return;
         check_pass(c, "%s is as its manifest says", check_unit_get(c->unit, "Id"));
 }
