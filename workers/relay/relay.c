@@ -21,11 +21,11 @@ static void on_changed(void *userdata, enum broker_state state, const char *reas
         case BROKER_BACKOFF:
                 /* The same again is no news. */
                 if (!streq(r->told, reason))
-                        log_warning("RabbitMQ: %s", reason);
+                        log_warning("RabbitMQ: %s", strempty(reason));
                 (void) strcopy(r->told, sizeof(r->told), reason);
                 break;
         case BROKER_BLOCKED:
-                log_warning("RabbitMQ: %s", reason);
+                log_warning("RabbitMQ: %s", strempty(reason));
                 break;
         default:
                 break;
