@@ -8,7 +8,9 @@
 #include "config/description.h"
 #include "config/json.h"
 #include "config/oneshot.h"
+#include "config/sandbox.h"
 #include "config/text.h"
+#include "lib/memfd.h"
 
 #define DESCRIBE_SECONDS 10
 #define PLUGIN_PATH_MAX sizeof(((struct wire_setup *) NULL)->plugin_path)
@@ -79,14 +81,20 @@ static bool locate(const struct finder *f, const char *name, char *path, char *j
         return look(dir, name, path, json);
 }
 
-/* Asks the plugin itself, in a process of its own. 0; 1: *ret is what went wrong. */
+/* Asks the plugin itself, in a process of its own, with a sandbox: nobody knows yet what it is. 0; 1: *ret is what went wrong. */
 static int run_describe(const struct finder *f, const char *path, char **ret, size_t *ret_size) {
         char program[1024];
-        const char *argv[] = {program, path, NULL};
+        const char *argv[] = {program, "--sandbox", path, NULL};
+        _cleanup_(pack_done) struct pack sandbox = PACK_NULL;
+        _cleanup_close_ int fd = -1;
         int r = paths_program(f->paths, "wazo-plugin-describe", program, sizeof(program));
 
         if (r >= 0)
-                r = oneshot_run(argv, JSON_TEXT_MAX, now_monotonic() + DESCRIBE_SECONDS * NSEC_PER_SEC, ret, ret_size);
+                r = sandbox_make_describer(f->paths, path, (uint32_t) f->settings->sandbox, &sandbox);
+        if (r >= 0)
+                r = fd = memfd_sealed("sandbox", sandbox.data, sandbox.size);
+        if (r >= 0)
+                r = oneshot_run_on(argv, fd, JSON_TEXT_MAX, now_monotonic() + DESCRIBE_SECONDS * NSEC_PER_SEC, ret, ret_size);
         if (r >= 0 || r == -ENOMEM)
                 return r;
         if (r == -ETIMEDOUT ? asprintf(ret, "wazo-plugin-describe took longer than %d seconds", DESCRIBE_SECONDS) < 0

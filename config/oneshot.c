@@ -46,7 +46,7 @@ static int stream_read(struct stream *s) {
         return s->size > s->max ? -EFBIG : 0;
 }
 
-static int spawn(const char *const *argv, int output, int complaints, pid_t *ret) {
+static int spawn(const char *const *argv, int input, int output, int complaints, pid_t *ret) {
         static char *const environment[] = {(char *) "PATH=/usr/bin:/bin", (char *) "LC_ALL=C.UTF-8", NULL};
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
@@ -68,7 +68,8 @@ static int spawn(const char *const *argv, int output, int complaints, pid_t *ret
         (void) posix_spawnattr_setpgroup(&attributes, 0);
         (void) posix_spawnattr_setflags(&attributes,
                                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        r = input >= 0 ? posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+                       : posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
         if (r == 0)
@@ -157,7 +158,7 @@ static char *describe_failure(const struct stream *complaints, int status) {
         return r < 0 ? NULL : text;
 }
 
-int oneshot_run(const char *const *argv, size_t max, uint64_t deadline, char **ret_output, size_t *ret_size) {
+int oneshot_run_on(const char *const *argv, int input, size_t max, uint64_t deadline, char **ret_output, size_t *ret_size) {
         _cleanup_(stream_done) struct stream output = {.fd = -1, .max = max},
                                              complaints = {.fd = -1, .max = COMPLAINT_MAX};
         int to_us[2], errors_to_us[2], collected, status, r;
@@ -173,7 +174,7 @@ int oneshot_run(const char *const *argv, size_t max, uint64_t deadline, char **r
                 return r;
         }
         complaints.fd = errors_to_us[0];
-        r = spawn(argv, to_us[1], errors_to_us[1], &pid);
+        r = spawn(argv, input, to_us[1], errors_to_us[1], &pid);
         (void) fd_close(to_us[1]);
         (void) fd_close(errors_to_us[1]);
         if (r < 0)
@@ -202,4 +203,8 @@ int oneshot_run(const char *const *argv, size_t max, uint64_t deadline, char **r
         *ret_output = STEAL(output.data);
         *ret_size = output.size;
         return 0;
+}
+
+int oneshot_run(const char *const *argv, size_t max, uint64_t deadline, char **ret_output, size_t *ret_size) {
+        return oneshot_run_on(argv, -1, max, deadline, ret_output, ret_size);
 }

@@ -380,6 +380,11 @@ static int fill(struct maker *m, struct sandbox_filters *filters) {
         return find_filter(filters, m->needs | (m->request->mode == SANDBOX_LOG ? FILTER_LOG : 0U), &m->sandbox);
 }
 
+static void maker_done(struct maker *m) {
+        for (size_t i = 0; i < m->n_texts; i++)
+                free(m->texts[i]);
+}
+
 int sandbox_make(struct sandbox_filters *filters, const struct sandbox_request *request, struct pack *ret) {
         struct maker m = {.request = request, .sandbox = {.mode = request->mode}};
         json_t *slice = request->plugin ? json_loads(strempty(request->slice), 0, NULL) : NULL;
@@ -391,7 +396,26 @@ int sandbox_make(struct sandbox_filters *filters, const struct sandbox_request *
         if (r >= 0)
                 r = sandbox_encode(&m.sandbox, ret);
         json_decref(slice);
-        for (size_t i = 0; i < m.n_texts; i++)
-                free(m.texts[i]);
+        maker_done(&m);
+        return r;
+}
+
+int sandbox_make_describer(const struct paths *paths, const char *plugin, uint32_t mode, struct pack *ret) {
+        const struct sandbox_request request = {.kind = WIRE_KIND_NURSERY, .mode = mode, .paths = paths};
+        struct maker m = {.request = &request, .sandbox = {.mode = mode}};
+        struct sandbox_filters filters = {0};
+        int r = 0;
+
+        if (mode != SANDBOX_OFF) {
+                r = fill(&m, &filters);
+                if (r >= 0)
+                        r = grant(&m, paths->plugins, LANDLOCK_GRANT_READ);
+                if (r >= 0)
+                        r = grant_directory_of(&m, plugin, LANDLOCK_GRANT_READ);
+        }
+        if (r >= 0)
+                r = sandbox_encode(&m.sandbox, ret);
+        sandbox_filters_done(&filters);
+        maker_done(&m);
         return r;
 }

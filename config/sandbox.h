@@ -34,5 +34,8 @@ struct sandbox_request {
 /* Packs the sandbox. A need that cannot be met becomes a finding. -ENOMEM, or what libseccomp says. */
 int sandbox_make(struct sandbox_filters *filters, const struct sandbox_request *request, struct pack *ret) _must_check_;
 
+/* That of wazo-plugin-describe, which loads @plugin to ask it: it may read where plugins are, and nothing else. */
+int sandbox_make_describer(const struct paths *paths, const char *plugin, uint32_t mode, struct pack *ret) _must_check_;
+
 /* Whether the member "sandbox" of a description is well-formed: 0, or -EINVAL and a sentence. */
 int sandbox_check_needs(const json_t *needs, char *reterr, size_t size) _must_check_;

@@ -336,3 +336,19 @@ def test_a_need_that_cannot_be_met(make_service):
     done = check_config(s)
     assert 'its need "{directory}" is not granted' in done.stdout + done.stderr
     assert attempt(s, 'write', path=s.path('others/new')) == (errno.EACCES if ABI else 0)
+
+
+def test_a_plugin_is_described_in_a_sandbox(make_service):
+    """Who does what it must not while it is loaded is never run, and the others are not harmed."""
+    s = make_service(manifest=manifest(PATIENT), start=False)
+    s.add_plugin('variant-loading', as_name='variant')
+    s.start()
+    done = check_config(s)
+    assert 'plugin variant does not run: it cannot be described: it died of Bad system call' in done.stdout + done.stderr
+    assert s.get('/infos').status == 200
+    assert s.get('/variant').status in (404, 503)
+    # The operator may trust it.
+    s.config('sandbox: off\n')
+    assert s.suite('reload').returncode == 0
+    s.wait_state('variant', 'ready')
+    assert s.get('/variant').status == 200

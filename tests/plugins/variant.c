@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The smallest plugin there is, built several times, each time wrong in another way: see meson.build. */
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "workers/kit/wazo-plugin.h"
@@ -13,6 +14,13 @@
 
 #ifdef VARIANT_UNDEFINED
 int a_function_that_nobody_has(void);
+#endif
+
+#ifdef VARIANT_LOADING
+/* Runs before anybody has asked it anything. */
+__attribute__((__constructor__)) static void loading(void) {
+        (void) close(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
 #endif
 
 static long ticks;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wazo-plugin-describe PLUGIN.so [FILE]: writes the plugin's description (docs/description.md) to the file or to standard
- * output. The build runs it for our own plugins, the configuration child for those in a --plugin-dir. Exit status: 0; 1 the
+ * wazo-plugin-describe [--sandbox] PLUGIN.so [FILE]: writes the plugin's description (docs/description.md) to the file or to
+ * standard output. The build runs it for our own plugins, the configuration child for those in a --plugin-dir, and then with a
+ * sandbox (lib/sandbox.h) on standard input, which it applies before it loads anything. Exit status: 0; 1 the
  * plugin cannot be described, with a sentence on standard error; 2 it was called wrongly.
  */
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 
 #include "lib/elf.h"
 #include "lib/memfd.h"
+#include "lib/sandbox.h"
 #include "workers/host/plugin.h"
 #include "workers/kit/describe.h"
 
@@ -51,17 +53,42 @@ static int put(const char *path, const char *json) {
         return r < 0 ? r : write_all(fd, "\n", 1);
 }
 
-int main(int argc, char **argv) {
-        const char *output = argc > 2 ? argv[2] : NULL;
-        _cleanup_free_ char *json = NULL;
-        char error[1024] = "";
+static int confine(char *error, size_t error_size) {
+        _cleanup_free_ char *data = NULL;
+        struct sandbox_outcome outcome;
+        struct sandbox sandbox;
+        const char *step = "read it";
+        size_t size;
         int r;
 
+        r = memfd_read(STDIN_FILENO, SANDBOX_SIZE_MAX, &data, &size);
+        if (r >= 0)
+                r = sandbox_decode(data, size, &sandbox);
+        if (r >= 0)
+                r = sandbox_apply(&sandbox, &outcome, &step);
+        if (r < 0)
+                (void) snprintf(error, error_size, "the sandbox cannot be applied: cannot %s: %s", step, strerror(-r));
+        return r;
+}
+
+int main(int argc, char **argv) {
+        _cleanup_free_ char *json = NULL;
+        char error[1024] = "";
+        const char *output;
+        int r = 0;
+
+        if (argc > 1 && streq(argv[1], "--sandbox")) {
+                r = confine(error, sizeof(error));
+                argc--;
+                argv++;
+        }
         if (argc < 2 || argc > 3 || argv[1][0] == '-') {
-                (void) fprintf(stderr, "usage: wazo-plugin-describe PLUGIN.so [FILE]\n");
+                (void) fprintf(stderr, "usage: wazo-plugin-describe [--sandbox] PLUGIN.so [FILE]\n");
                 return EXIT_USAGE;
         }
-        r = describe(argv[1], &json, error, sizeof(error));
+        output = argc > 2 ? argv[2] : NULL;
+        if (r >= 0)
+                r = describe(argv[1], &json, error, sizeof(error));
         if (r < 0) {
                 (void) fprintf(stderr, "wazo-plugin-describe: %s\n", error[0] ? error : strerror(-r));
                 return EXIT_FAILURE;
