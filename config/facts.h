@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the rest of the suite has to know about a service, whoever runs it: its unit, ports, place in wazo-service, what monit,
- * nginx, consul, cron and the backup have to do with it. Part of a manifest, and said nowhere else.
+ * What the rest of the suite has to know about a service, whoever runs it: its unit, ports, place in wazo-service,
+ * what monit, nginx, consul, cron and the backup have to do with it. Part of a manifest, and said nowhere else.
  */
 #pragma once
 
@@ -9,21 +9,28 @@
 
 /* Who starts and stops it, as the filters of wazo-service have it: each contains those before it. */
 enum facts_filter {
-        FACTS_FILTER_WAZO,    /* telephony: held back while /var/lib/wazo/disabled exists, by its unit's condition too */
+        FACTS_FILTER_WAZO, /* telephony: held back while /var/lib/wazo/disabled exists, by its unit's condition too */
         FACTS_FILTER_DEFAULT, /* the other daemons of the suite */
-        FACTS_FILTER_ALL,     /* what they stand on: database, broker, web server */
-        FACTS_FILTER_NONE,    /* not in wazo-service */
+        FACTS_FILTER_ALL, /* what they stand on: database, broker, web server */
+        FACTS_FILTER_NONE, /* not in wazo-service */
 };
 
-enum facts_unit_type { FACTS_UNIT_SIMPLE, FACTS_UNIT_EXEC, FACTS_UNIT_FORKING, FACTS_UNIT_NOTIFY, FACTS_UNIT_ONESHOT };
+enum facts_unit_type {
+        FACTS_UNIT_SIMPLE,
+        FACTS_UNIT_EXEC,
+        FACTS_UNIT_FORKING,
+        FACTS_UNIT_NOTIFY,
+        FACTS_UNIT_ONESHOT
+};
 enum facts_restart { FACTS_RESTART_NO, FACTS_RESTART_ON_FAILURE, FACTS_RESTART_ALWAYS };
 enum facts_protocol { FACTS_TCP, FACTS_UDP };
 
 struct facts_unit {
-        /* "wazo-calld.service". One '*' may stand in it ("postgresql@*-main.service"): of the units that match, the one of the
-         * highest version is meant. Never NULL, but for a manifest of kind other. */
+        /* "wazo-calld.service". One '*' may stand in it ("postgresql@*-main.service"): of the units that match, the
+         * one of the highest version is meant. Never NULL, but for a manifest of kind other. */
         const char *name;
-        const char *replaces; /* the unit whose place it takes: where that one is active or enabled, that one is meant; or NULL */
+        const char *replaces; /* the unit whose place it takes: where that one is active or enabled, that one is
+                                 meant; or NULL */
         int64_t type;         /* enum facts_unit_type */
         int64_t restart;      /* enum facts_restart: no means that somebody else (monit) has to start it again */
         int64_t start;        /* milliseconds: how long a start may take until it serves */
@@ -33,9 +40,10 @@ struct facts_unit {
 
 struct facts_order {
         int64_t filter;               /* enum facts_filter: of start, stop, restart */
-        int64_t status_filter;        /* enum facts_filter: in which filter "status" shows it, today another for some */
+        int64_t status_filter; /* enum facts_filter: in which filter "status" shows it, today another for some */
         int64_t start, status;        /* its positions: smaller is earlier */
-        const struct yaml_node *independent; /* a map of earlier services, or "*", to the reason why it need not wait for them */
+        const struct yaml_node
+                *independent; /* a map of earlier services, or "*", to the reason why it need not wait for them */
 };
 
 struct facts_port {
@@ -78,7 +86,8 @@ struct facts_discovery {
 };
 
 struct facts_reach {
-        const char *method, *path; /* a request that answers something else than 404, through nginx as at its port; path may be NULL */
+        const char *method, *path; /* a request that answers something else than 404, through nginx as at its port;
+                                      path may be NULL */
 };
 
 struct facts_database {
@@ -91,11 +100,13 @@ struct facts_database {
 struct facts_backup {
         const struct yaml_node *more;    /* paths, besides those that follow from the other facts */
         const struct yaml_node *exclude; /* patterns (fnmatch, absolute, '*' does not stop at a '/'), or NULL */
-        const struct yaml_node *limited; /* directories of sounds: files and directories over XIVO_BACKUP_MAX_... are left out; or NULL */
+        const struct yaml_node *limited; /* directories of sounds: files and directories over XIVO_BACKUP_MAX_... are
+                                            left out; or NULL */
         struct facts_database *databases;
         size_t n_databases;
         const struct yaml_node *database_list;
-        /* All of its paths, sorted, without a slash at the end; '*' and '?' may stand in them. With its configuration, state and key. */
+        /* All of its paths, sorted, without a slash at the end; '*' and '?' may stand in them. With its
+         * configuration, state and key. */
         const char **paths;
         size_t n_paths;
 };
@@ -140,12 +151,15 @@ struct facts {
 
 struct manifest;
 
-/* For the tables of manifest.c. */
-extern const struct keyword facts_unit_keys[], facts_order_keys[], facts_port_keys[], facts_nginx_keys[], facts_monit_keys[],
-        facts_discovery_keys[], facts_reach_keys[], facts_backup_keys[], facts_key_keys[], facts_job_keys[];
+/* facts-keys.c; for the tables of manifest.c. */
+extern const struct keyword facts_unit_keys[], facts_order_keys[], facts_port_keys[], facts_nginx_keys[],
+        facts_monit_keys[], facts_discovery_keys[], facts_reach_keys[], facts_backup_keys[], facts_key_keys[],
+        facts_job_keys[];
+/* Of lists within them. */
+extern const struct keyword facts_location_keys[], facts_database_keys[];
 
-/* After the tables have been read: lists become arrays, what was not said is derived from what was, and what is wrong becomes
- * a finding. -ENOMEM. */
+/* After the tables have been read: lists become arrays, what was not said is derived from what was, and what is wrong
+ * becomes a finding. -ENOMEM. */
 int facts_finish(struct manifest *m, struct findings *findings) _must_check_;
 void facts_done(struct facts *f);
 

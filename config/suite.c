@@ -117,7 +117,8 @@ bool suite_lists(const struct yaml_node *list, const char *name) {
 }
 
 static bool says_after(const struct manifest *later, const struct manifest *earlier) {
-        return suite_lists(later->facts.after, earlier->service) || suite_lists(later->facts.needs, earlier->service) ||
+        return suite_lists(later->facts.after, earlier->service) ||
+               suite_lists(later->facts.needs, earlier->service) ||
                suite_lists(earlier->facts.before, later->service);
 }
 
@@ -149,9 +150,9 @@ static void check_ports(struct reading *r, const struct manifest *m, const struc
                         const struct facts_port *mine = &m->facts.ports[i], *theirs = &other->facts.ports[j];
 
                         if (same_port(mine, theirs))
-                                findings_error(r->findings, &mine->place, "port %d/%s is that of %s, too (%s:%u)", (int) mine->port,
-                                               facts_protocol_to_string(mine->protocol), other->service, strempty(theirs->place.file),
-                                               theirs->place.line);
+                                findings_error(r->findings, &mine->place, "port %d/%s is that of %s, too (%s:%u)",
+                                               (int) mine->port, facts_protocol_to_string(mine->protocol),
+                                               other->service, strempty(theirs->place.file), theirs->place.line);
                 }
 }
 
@@ -160,9 +161,11 @@ static void check_pair(struct reading *r, const struct manifest *m, const struct
 
         check_ports(r, m, other);
         if (m->facts.unit.name && other->facts.unit.name && streq(m->facts.unit.name, other->facts.unit.name))
-                findings_error(r->findings, unit ? &unit->place : &m->root->place, "%s is the unit of %s, too", m->facts.unit.name, other->service);
+                findings_error(r->findings, unit ? &unit->place : &m->root->place, "%s is the unit of %s, too",
+                               m->facts.unit.name, other->service);
         if (m->facts.nginx.enabled && other->facts.nginx.enabled && streq(m->facts.api, other->facts.api))
-                findings_error(r->findings, api ? &api->place : &m->root->place, "/api/%s is the location of %s, too", m->facts.api, other->service);
+                findings_error(r->findings, api ? &api->place : &m->root->place, "/api/%s is the location of %s, too",
+                               m->facts.api, other->service);
 }
 
 static void check_list(struct reading *r, const struct yaml_node *list, const char *key) {
@@ -170,7 +173,8 @@ static void check_list(struct reading *r, const struct yaml_node *list, const ch
                 const char *name = yaml_text(list, i);
 
                 if (!strchr(name, '.') && !is_known(r, name))
-                        findings_error(r->findings, &list->entries[i].value->place, "%s: no service is called \"%s\"", key, name);
+                        findings_error(r->findings, &list->entries[i].value->place, "%s: no service is called \"%s\"",
+                                       key, name);
         }
 }
 
@@ -184,9 +188,12 @@ static void check_order(struct reading *r, const struct manifest *m) {
 
                 if (other == m || r->broken[i] || !says_after(m, other))
                         continue;
-                if (o->filter != FACTS_FILTER_NONE && theirs->filter != FACTS_FILTER_NONE && o->start <= theirs->start)
-                        findings_error(r->findings, &m->root->place, "it starts after %s, whose place in wazo-service (%d) is not before its own (%d)",
-                                       other->service, (int) theirs->start, (int) o->start);
+                if (o->filter != FACTS_FILTER_NONE && theirs->filter != FACTS_FILTER_NONE &&
+                    o->start <= theirs->start)
+                        findings_error(
+                                r->findings, &m->root->place,
+                                "it starts after %s, whose place in wazo-service (%d) is not before its own (%d)",
+                                other->service, (int) theirs->start, (int) o->start);
                 if (yaml_entry(o->independent, other->service))
                         findings_error(r->findings, &yaml_entry(o->independent, other->service)->place,
                                        "it starts after %s and cannot be independent of it", other->service);
@@ -195,7 +202,8 @@ static void check_order(struct reading *r, const struct manifest *m) {
                 const struct yaml_entry *entry = &o->independent->entries[i];
 
                 if (!streq(entry->key, "*") && !is_known(r, entry->key))
-                        findings_error(r->findings, &entry->place, "wazo_service.independent: no service is called \"%s\"", entry->key);
+                        findings_error(r->findings, &entry->place,
+                                       "wazo_service.independent: no service is called \"%s\"", entry->key);
         }
 }
 
@@ -206,11 +214,13 @@ static void check_one(struct reading *r, const struct manifest *m) {
         if (m->kind != MANIFEST_OTHER && !m->user)
                 findings_error(r->findings, &m->root->place, "user is missing: who it runs as");
         if (m->user && streq(m->user, "root") && !f->root)
-                findings_error(r->findings, &yaml_at(m->root, "user")->place, "it runs as root, and \"root\" does not say why");
+                findings_error(r->findings, &yaml_at(m->root, "user")->place,
+                               "it runs as root, and \"root\" does not say why");
         for (size_t i = 0; i < f->n_ports; i++)
                 found |= f->ports[i].port == f->nginx.port;
         if (!found)
-                findings_error(r->findings, &yaml_at(m->root, "nginx.port")->place, "nginx.port is none of its ports");
+                findings_error(r->findings, &yaml_at(m->root, "nginx.port")->place,
+                               "nginx.port is none of its ports");
         check_list(r, f->after, "after");
         check_list(r, f->before, "before");
         check_list(r, f->needs, "needs");
@@ -229,7 +239,8 @@ static bool walk(struct reading *r, size_t at) {
                 if (r->broken[i] || r->color[i] == DONE || !suite_waits_for(m, other))
                         continue;
                 if (r->color[i] == ON_THE_WAY) {
-                        findings_error(r->findings, &m->root->place, "%s starts after %s, which by way of others starts after it: a circle",
+                        findings_error(r->findings, &m->root->place,
+                                       "%s starts after %s, which by way of others starts after it: a circle",
                                        m->service, other->service);
                         return true;
                 }
@@ -356,11 +367,13 @@ static int compare_starts(const void *a, const void *b) {
 static int compare_statuses(const void *a, const void *b) {
         const struct manifest *x = *(const struct manifest *const *) a, *y = *(const struct manifest *const *) b;
 
-        return x->facts.order.status != y->facts.order.status ? (x->facts.order.status < y->facts.order.status ? -1 : 1) :
-                                                                strcmp(x->service, y->service);
+        return x->facts.order.status != y->facts.order.status ?
+                       (x->facts.order.status < y->facts.order.status ? -1 : 1) :
+                       strcmp(x->service, y->service);
 }
 
-static int list(const struct suite *s, enum facts_filter filter, bool status, const struct manifest ***ret, size_t *ret_n) {
+static int list(const struct suite *s, enum facts_filter filter, bool status, const struct manifest ***ret,
+                size_t *ret_n) {
         const struct manifest **found = calloc(s->n + 1, sizeof(*found));
         size_t n = 0;
 

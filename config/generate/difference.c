@@ -8,7 +8,9 @@
 
 /* diff reads what should be from its descriptor 0. */
 static int run_diff(const char *path, int text) {
-        const char *const argv[] = {"diff", "-u", "--label", path, "--label", "generated", "--", access(path, F_OK) == 0 ? path : "/dev/null", "-", NULL};
+        const char *const argv[] = {"diff",    "-u",        "--label", path,
+                                    "--label", "generated", "--",      access(path, F_OK) == 0 ? path : "/dev/null",
+                                    "-",       NULL};
         posix_spawn_file_actions_t actions;
         int status, r;
         pid_t pid;

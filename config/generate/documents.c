@@ -56,12 +56,14 @@ static void write_paths(const struct manifest *m, FILE *to) {
         for (size_t i = 0; i < yaml_count(b->exclude); i++)
                 (void) fprintf(to, "| `%s` | | left out |\n", yaml_text(b->exclude, i));
         for (size_t i = 0; i < yaml_count(b->limited); i++)
-                (void) fprintf(to, "| `%s` | data | without large files and full directories |\n", yaml_text(b->limited, i));
+                (void) fprintf(to, "| `%s` | data | without large files and full directories |\n",
+                               yaml_text(b->limited, i));
         for (size_t i = 0; i < b->n_databases; i++) {
                 const struct facts_database *d = &b->databases[i];
 
-                (void) fprintf(to, "| %s `%s` | %s |%s", d->sqlite ? "SQLite" : "PostgreSQL", d->sqlite ?: d->postgresql,
-                               d->sqlite ? "data" : "db", yaml_count(d->without) ? " without the data of" : "");
+                (void) fprintf(to, "| %s `%s` | %s |%s", d->sqlite ? "SQLite" : "PostgreSQL",
+                               d->sqlite ?: d->postgresql, d->sqlite ? "data" : "db",
+                               yaml_count(d->without) ? " without the data of" : "");
                 for (size_t j = 0; j < yaml_count(d->without); j++)
                         (void) fprintf(to, "%s `%s`", j ? "," : "", yaml_text(d->without, j));
                 (void) fputs(" |\n", to);
@@ -69,14 +71,17 @@ static void write_paths(const struct manifest *m, FILE *to) {
 }
 
 void generate_files(const struct generator *g, const struct manifest *m, FILE *to) {
-        (void) fputs("# Files that are backed up\n\nMade by `wazo-suite generate files` from the manifests. *data* and *db* are the archives of\n"
-                     "`wazo-backup` that hold them. `*` in a path that is left out also fits a `/`.\n", to);
+        (void) fputs("# Files that are backed up\n\nMade by `wazo-suite generate files` from the manifests. *data* "
+                     "and *db* are the archives of\n"
+                     "`wazo-backup` that hold them. `*` in a path that is left out also fits a `/`.\n",
+                     to);
         for (size_t i = 0; i < g->suite->n; i++) {
                 const struct manifest *s = &g->suite->services[i];
 
                 if (s->facts.backup.n_paths == 0 && s->facts.backup.n_databases == 0)
                         continue;
-                (void) fprintf(to, "\n## %s\n\n%s.\n\n| what | archive | |\n| --- | --- | --- |\n", s->service, s->description);
+                (void) fprintf(to, "\n## %s\n\n%s.\n\n| what | archive | |\n| --- | --- | --- |\n", s->service,
+                               s->description);
                 write_paths(s, to);
         }
 }
@@ -134,7 +139,8 @@ void generate_page(const struct generator *g, const struct manifest *m, FILE *to
         if (f->root)
                 (void) fprintf(to, "| runs as root | %s |\n", f->root);
         if (f->n_ports) {
-                (void) fputs("\n## Ports\n\n| port | protocol | address | purpose |\n| --- | --- | --- | --- |\n", to);
+                (void) fputs("\n## Ports\n\n| port | protocol | address | purpose |\n| --- | --- | --- | --- |\n",
+                             to);
                 for (size_t i = 0; i < f->n_ports; i++)
                         write_port(&(struct row) {&f->ports[i], m}, false, to);
                 write_reachable(m, to);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What is made from manifests: one table of kinds, and for each kind a function that writes one file of it. The same manifests
- * always give the same bytes.
+ * What is made from manifests: one table of kinds, and for each kind a function that writes one file of it. The same
+ * manifests always give the same bytes.
  */
 #pragma once
 
@@ -38,8 +38,8 @@ extern const struct generate_kind generate_kinds[]; /* up to one without a name 
 /* NULL when there is none of this name. */
 const struct generate_kind *generate_kind_find(const char *name);
 
-/* What its files are called by, for "%.*s": the name of its unit without ".service", or of what is no daemon. It has no '*' for
- * what is ours. */
+/* What its files are called by, for "%.*s": the name of its unit without ".service", or of what is no daemon. It has
+ * no '*' for what is ours. */
 int generate_base_length(const struct manifest *m);
 #define GENERATE_BASE(m) generate_base_length(m), ((m)->facts.unit.name ?: (m)->service)
 
@@ -47,8 +47,8 @@ struct generate_variable {
         const char *name, *value;
 };
 
-/* Writes @text with each @NAME@ replaced by its value; @variables ends with one without a name. A line that holds nothing but
- * variables whose values are empty is left out. */
+/* Writes @text with each @NAME@ replaced by its value; @variables ends with one without a name. A line that holds
+ * nothing but variables whose values are empty is left out. */
 void generate_template(FILE *to, const char *text, const struct generate_variable *variables);
 
 /* units/service.in and units/socket.in. */

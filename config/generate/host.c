@@ -15,12 +15,16 @@ void generate_logrotate(const struct generator *g, const struct manifest *m, FIL
                                "# The name is sorted before \"%s\", the Python package's file about the same log, and \"ignoreduplicates\" has that file\n"
                                "# passed over, which says the same: without it logrotate would call the second of them an error.\n",
                                m->service);
-        (void) fprintf(to, "%s {\n        daily\n        rotate 15\n        compress\n        copytruncate\n        missingok\n"
-                           "        notifempty\n%s}\n", m->log, beside ? "        ignoreduplicates\n" : "");
+        (void) fprintf(
+                to,
+                "%s {\n        daily\n        rotate 15\n        compress\n        copytruncate\n        missingok\n"
+                "        notifempty\n%s}\n",
+                m->log, beside ? "        ignoreduplicates\n" : "");
 }
 
 void generate_rsyslog(const struct generator *g, const struct manifest *m, FILE *to) {
-        (void) fprintf(to, LICENCE "# %s has a log file of its own.\n:programname, isequal, \"%s\" stop\n", m->service, m->service);
+        (void) fprintf(to, LICENCE "# %s has a log file of its own.\n:programname, isequal, \"%s\" stop\n",
+                       m->service, m->service);
 }
 
 void generate_cron(const struct generator *g, const struct manifest *m, FILE *to) {
@@ -37,7 +41,8 @@ void generate_monit(const struct generator *g, const struct manifest *m, FILE *t
         bool restarts = m->facts.unit.restart == FACTS_RESTART_NO && !strchr(m->facts.unit.name, '*');
 
         (void) fprintf(to,
-                       LICENCE "check program suite-%s with path \"%s/libexec/wazo-suite/wazo-monit-check %s\" with timeout 30 seconds\n"
+                       LICENCE "check program suite-%s with path \"%s/libexec/wazo-suite/wazo-monit-check %s\" with "
+                               "timeout 30 seconds\n"
                                "  group wazo-suite\n",
                        m->service, g->prefix, m->service);
         if (restarts)
@@ -46,7 +51,8 @@ void generate_monit(const struct generator *g, const struct manifest *m, FILE *t
                                "  stop program = \"/bin/systemctl stop %s\" with timeout %d seconds\n"
                                "  if status = 2 for 2 cycles then restart\n"
                                "  if 5 restarts within 5 cycles then unmonitor\n",
-                               m->facts.unit.name, (int) (m->facts.unit.start / 1000), m->facts.unit.name, (int) (m->facts.unit.start / 1000));
+                               m->facts.unit.name, (int) (m->facts.unit.start / 1000), m->facts.unit.name,
+                               (int) (m->facts.unit.start / 1000));
         (void) fprintf(to, "  if status != 0 for 2 cycles then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n"
                            "    else if succeeded then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n", g->prefix, g->prefix);
 }

@@ -105,7 +105,8 @@ const struct generate_kind *generate_kind_find(const char *name) {
         return NULL;
 }
 
-static const struct generate_variable *find_variable(const struct generate_variable *variables, const char *name, size_t n) {
+static const struct generate_variable *find_variable(const struct generate_variable *variables, const char *name,
+                                                     size_t n) {
         for (; variables->name; variables++)
                 if (strlen(variables->name) == n && strncmp(variables->name, name, n) == 0)
                         return variables;
@@ -113,7 +114,8 @@ static const struct generate_variable *find_variable(const struct generate_varia
 }
 
 /* The variable that begins at @s, with the length of its mention; NULL when none does. */
-static const struct generate_variable *variable_at(const struct generate_variable *variables, const char *s, size_t *ret_n) {
+static const struct generate_variable *variable_at(const struct generate_variable *variables, const char *s,
+                                                   size_t *ret_n) {
         size_t n;
 
         if (*s != '@')

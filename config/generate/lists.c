@@ -36,8 +36,9 @@ void generate_backup(const struct generator *g, const struct manifest *m, FILE *
 
 /* A service definition as the agent reads it; the tag of the server's UUID is added by who registers it. */
 void generate_consul(const struct generator *g, const struct manifest *m, FILE *to) {
-        json_t *definition = json_pack("{s:{s:s,s:s,s:i,s:[s],s:{s:s,s:s}}}", "service", "id", m->service, "name", m->service, "port", (int) m->port,
-                                       "tags", m->service, "check", "name", "reported by the service", "ttl", "30s");
+        json_t *definition = json_pack("{s:{s:s,s:s,s:i,s:[s],s:{s:s,s:s}}}", "service", "id", m->service, "name",
+                                       m->service, "port", (int) m->port, "tags", m->service, "check", "name",
+                                       "reported by the service", "ttl", "30s");
 
         if (definition)
                 (void) json_dumpf(definition, to, JSON_INDENT(2) | JSON_SORT_KEYS);

@@ -39,12 +39,12 @@ static const char help_text[] =
         "Writes what is made from the manifests to standard output. Without a SERVICE: of each service of which\n"
         "our packages install the file; \"all\": all kinds of such files.\n\n"
         "  --output DIR         write below DIR, where the files are installed\n"
-        "  --diff               say how the files of this host differ; exits with 1 when some do. Without a KIND: all, and without a\n"
-        "                       SERVICE: of those that the host has\n"
+        "  --diff               say how the files of this host differ; exits with 1 when some do. Without a KIND:\n"
+        "                       all, and without a SERVICE: of those that the host has\n"
         "  --root DIR           with --diff: of the host whose root directory this is\n"
         "  --services-dir DIR   look for manifests here, before the usual places (repeatable)\n"
         "  --prefix DIR         where wazo-suite is installed (default: /usr)\n"
-        "  --install            install the files: below $DESTDIR, and --prefix and --sysconfdir instead of /usr and /etc\n"
+        "  --install            install the files: below $DESTDIR, with --prefix and --sysconfdir for /usr and /etc\n"
         "  --systemd VERSION    use settings up to this version of systemd (default: 252)\n"
         "  --help\n\nKinds:\n";
 
@@ -69,10 +69,16 @@ static _printf_(2, 3) int complain(int code, const char *format, ...) {
 static int parse(int argc, char **argv, struct arguments *a) {
         enum { OUTPUT = 256, DIFF, ROOT, SERVICES_DIR, PREFIX, SYSCONFDIR, INSTALL, SYSTEMD, HELP };
         static const struct option table[] = {
-                {"output", required_argument, NULL, OUTPUT}, {"diff", no_argument, NULL, DIFF}, {"root", required_argument, NULL, ROOT},
-                {"services-dir", required_argument, NULL, SERVICES_DIR}, {"prefix", required_argument, NULL, PREFIX},
-                {"sysconfdir", required_argument, NULL, SYSCONFDIR}, {"install", no_argument, NULL, INSTALL},
-                {"systemd", required_argument, NULL, SYSTEMD}, {"help", no_argument, NULL, HELP}, {0},
+                {"output", required_argument, NULL, OUTPUT},
+                {"diff", no_argument, NULL, DIFF},
+                {"root", required_argument, NULL, ROOT},
+                {"services-dir", required_argument, NULL, SERVICES_DIR},
+                {"prefix", required_argument, NULL, PREFIX},
+                {"sysconfdir", required_argument, NULL, SYSCONFDIR},
+                {"install", no_argument, NULL, INSTALL},
+                {"systemd", required_argument, NULL, SYSTEMD},
+                {"help", no_argument, NULL, HELP},
+                {0},
         };
         int c;
 
@@ -171,10 +177,11 @@ static int hand_over(struct run *run, const char *path, const char *text, size_t
         return fwrite(text, 1, size, stdout) == size ? 0 : -EIO;
 }
 
-/* Whether a host has the service: its unit, or the template of its unit, is in one of systemd's directories. What is no daemon
- * is everywhere. */
+/* Whether a host has the service: its unit, or the template of its unit, is in one of systemd's directories. What is
+ * no daemon is everywhere. */
 static bool is_here(const char *root, const struct manifest *m) {
-        static const char *const folders[] = {"/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system"};
+        static const char *const folders[] = {"/etc/systemd/system", "/lib/systemd/system",
+                                              "/usr/lib/systemd/system"};
         const char *name = m->facts.unit.name;
         int length = name && strchr(name, '*') ? (int) strcspn(name, "@*") : -1;
 
@@ -226,7 +233,9 @@ static int make_kind(struct run *run, const struct generate_kind *kind, bool all
         int r = 0;
 
         if (kind->whole)
-                return a->n_services > 0 ? complain(-EINVAL, "%s is of the whole suite: name no service", kind->name) : make_one(run, kind, NULL);
+                return a->n_services > 0 ?
+                               complain(-EINVAL, "%s is of the whole suite: name no service", kind->name) :
+                               make_one(run, kind, NULL);
         for (int i = 0; r == 0 && i < a->n_services; i++) {
                 const struct manifest *m = suite_find(suite, a->services[i]);
 
@@ -235,7 +244,8 @@ static int make_kind(struct run *run, const struct generate_kind *kind, bool all
                 if (kind->wanted(m) == GENERATE_OURS || (kind->wanted(m) == GENERATE_ON_REQUEST && !all))
                         r = make_one(run, kind, m);
                 else if (!all)
-                        return complain(-EINVAL, "by its manifest, %s has nothing of kind %s", m->service, kind->name);
+                        return complain(-EINVAL, "by its manifest, %s has nothing of kind %s", m->service,
+                                        kind->name);
         }
         for (size_t i = 0; r == 0 && a->n_services == 0 && i < suite->n; i++) {
                 enum generate_for wanted = kind->wanted(&suite->services[i]);
@@ -287,7 +297,7 @@ int main(int argc, char **argv) {
 
         arguments.services = argv + MIN(optind + 1, argc);
         arguments.n_services = MAX(argc - optind - 1, 0);
-        run.generator = (struct generator) {.suite = &suite, .prefix = arguments.prefix, .systemd = arguments.systemd};
+        run.generator = (struct generator){.suite = &suite, .prefix = arguments.prefix, .systemd = arguments.systemd};
         r = make(&run, optind < argc ? argv[optind] : "all");
         if (r == 0 && fflush(stdout) != 0)
                 r = complain(-EIO, "cannot write: %s", strerror(errno));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Locations: https://HOST/api/NAME/... is the service's /..., and X-Script-Name tells it of the part that was cut off.
+ * Locations: https://HOST/api/NAME/... is the service's /..., and X-Script-Name tells it of the part that was cut
+ * off.
  */
 #include "config/generate/generate.h"
 
@@ -12,7 +13,8 @@ static void write_upstream(const struct manifest *m, FILE *to) {
                 address = "127.0.0.1";
         else if (streq(address, "::"))
                 address = "::1";
-        (void) fprintf(to, strchr(address, ':') ? "http://[%s]:%d" : "http://%s:%d", address, (int) m->facts.nginx.port);
+        (void) fprintf(to, strchr(address, ':') ? "http://[%s]:%d" : "http://%s:%d", address,
+                       (int) m->facts.nginx.port);
 }
 
 static void write_location(const struct manifest *m, const struct facts_location *l, FILE *to) {

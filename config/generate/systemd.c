@@ -6,13 +6,15 @@
 
 #define LICENCE "# SPDX-License-Identifier: GPL-3.0-or-later\n"
 
-/* What systemd 252 does not have: between its death and its next start a service counts as starting, not as failed. RestartSteps= is
- * of no use to us: it counts all restarts since somebody last started the service, so that after months each would take long. */
+/* What systemd 252 does not have: between its death and its next start a service counts as starting, not as failed.
+ * RestartSteps= is of no use to us: it counts all restarts since somebody last started the service, so that after
+ * months each would take long. */
 static const char newer[] = "RestartMode=direct";
 
-/* Appends the units of a list of services and units, but for those of @known, each with a space before it, or behind it. */
-static void append_units(const struct generator *g, const struct yaml_node *list, const struct yaml_node *known, bool behind, char *to,
-                         size_t size) {
+/* Appends the units of a list of services and units, but for those of @known, each with a space before it, or behind
+ * it. */
+static void append_units(const struct generator *g, const struct yaml_node *list, const struct yaml_node *known,
+                         bool behind, char *to, size_t size) {
         for (size_t i = 0; i < yaml_count(list); i++) {
                 const char *name = yaml_text(list, i);
                 const struct manifest *m = suite_find(g->suite, name);
@@ -22,8 +24,9 @@ static void append_units(const struct generator *g, const struct yaml_node *list
                         continue;
                 /* Of postgresql@*-main.service, only the unit that stands for all of them is known beforehand. */
                 if (m && !strchr(name, '.') && strchr(m->facts.unit.name, '*'))
-                        (void) snprintf(to + n, size - n, "%s%.*s.service%s", n && !behind ? " " : "", (int) strcspn(m->facts.unit.name, "@*"),
-                                        m->facts.unit.name, behind ? " " : "");
+                        (void) snprintf(to + n, size - n, "%s%.*s.service%s", n && !behind ? " " : "",
+                                        (int) strcspn(m->facts.unit.name, "@*"), m->facts.unit.name,
+                                        behind ? " " : "");
                 else
                         (void) snprintf(to + n, size - n, "%s%s%s", n && !behind ? " " : "",
                                         m && !strchr(name, '.') ? m->facts.unit.name : name, behind ? " " : "");
@@ -38,10 +41,21 @@ static const char *condition(const struct manifest *m) {
 void generate_unit(const struct generator *g, const struct manifest *m, FILE *to) {
         char base[128], after[1024] = "", before[1024] = "", alias[256] = "";
         const struct generate_variable variables[] = {
-                {"SERVICE", m->service}, {"DESCRIPTION", m->description}, {"BASE", base}, {"AFTER", after}, {"BEFORE", before},
-                {"CONDITION", condition(m)}, {"PREFIX", g->prefix}, {"RESTART", facts_restart_to_string(m->facts.unit.restart)},
-                {"NEWER", g->systemd >= 254 ? newer : ""}, {"USER", m->user}, {"RUN", m->run}, {"STATE", m->state}, {"LOG", m->log},
-                {"ALIAS", alias}, {0},
+                {"SERVICE", m->service},
+                {"DESCRIPTION", m->description},
+                {"BASE", base},
+                {"AFTER", after},
+                {"BEFORE", before},
+                {"CONDITION", condition(m)},
+                {"PREFIX", g->prefix},
+                {"RESTART", facts_restart_to_string(m->facts.unit.restart)},
+                {"NEWER", g->systemd >= 254 ? newer : ""},
+                {"USER", m->user},
+                {"RUN", m->run},
+                {"STATE", m->state},
+                {"LOG", m->log},
+                {"ALIAS", alias},
+                {0},
         };
 
         (void) snprintf(base, sizeof(base), "%.*s", GENERATE_BASE(m));
@@ -65,12 +79,14 @@ void generate_socket(const struct generator *g, const struct manifest *m, FILE *
         };
 
         (void) snprintf(base, sizeof(base), "%.*s", GENERATE_BASE(m));
-        (void) snprintf(address, sizeof(address), "%s%s%s:%d", six ? "[" : "", m->facts.listen, six ? "]" : "", (int) m->port);
+        (void) snprintf(address, sizeof(address), "%s%s%s:%d", six ? "[" : "", m->facts.listen, six ? "]" : "",
+                        (int) m->port);
         generate_template(to, generate_template_socket, variables);
 }
 
 void generate_sysusers(const struct generator *g, const struct manifest *m, FILE *to) {
-        (void) fprintf(to, LICENCE "u %s - \"%s\" %s /usr/sbin/nologin\n", m->user, m->description, m->facts.home ?: "/nonexistent");
+        (void) fprintf(to, LICENCE "u %s - \"%s\" %s /usr/sbin/nologin\n", m->user, m->description,
+                       m->facts.home ?: "/nonexistent");
         for (size_t i = 0; i < yaml_count(m->facts.groups); i++)
                 (void) fprintf(to, "m %s %s\n", m->user, yaml_text(m->facts.groups, i));
 }
@@ -78,7 +94,9 @@ void generate_sysusers(const struct generator *g, const struct manifest *m, FILE
 void generate_tmpfiles(const struct generator *g, const struct manifest *m, FILE *to) {
         (void) fputs(LICENCE, to);
         if (m->facts.unit.replaces)
-                (void) fprintf(to, "# What is there already keeps its owner and mode: the log may be the Python %s's.\n", m->service);
+                (void) fprintf(to,
+                               "# What is there already keeps its owner and mode: the log may be the Python %s's.\n",
+                               m->service);
         (void) fprintf(to, "d %s :0755 :%s :%s -\nd %s :0750 :%s :%s -\nf %s :0640 :%s :adm -\n",
                        m->run, m->user, m->user, m->state, m->user, m->user, m->log, m->user);
         if (m->kind == MANIFEST_NATIVE)

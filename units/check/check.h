@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wazo-suite check: whether a host agrees with the manifests. Each row of the checklist is a function that looks at one service and
- * says what it found, and how to mend it. What could not be looked at is undecided and passes nowhere.
+ * wazo-suite check: whether a host agrees with the manifests. Each row of the checklist is a function that looks at
+ * one service and says what it found, and how to mend it. What could not be looked at is undecided and passes
+ * nowhere.
  */
 #pragma once
 
@@ -59,7 +60,8 @@ void check_remedy(struct check *c, const char *remedy, ...) _printf_(2, 3);
 /* "ROOT/path"; false, and the row undecided, when that is too long. */
 bool check_path(struct check *c, const char *path, char to[CHECK_PATH_MAX]);
 
-/* Whether the unit runs. When it does not, the row has been ended as it must be: not applicable when it is held back, else undecided. */
+/* Whether the unit runs. When it does not, the row has been ended as it must be: not applicable when it is held back,
+ * else undecided. */
 bool check_runs(struct check *c);
 
 /* Rows, by file. */

@@ -93,7 +93,9 @@ int host_password(const char *root, const char *name) {
                 return -errno;
         while ((s = fgetspent(file)))
                 if (streq(s->sp_namp, name))
-                        return !*s->sp_pwdp ? HOST_PASSWORD_NONE : *s->sp_pwdp == '!' || *s->sp_pwdp == '*' ? HOST_PASSWORD_LOCKED : HOST_PASSWORD_SET;
+                        return !*s->sp_pwdp                             ? HOST_PASSWORD_NONE :
+                               *s->sp_pwdp == '!' || *s->sp_pwdp == '*' ? HOST_PASSWORD_LOCKED :
+                                                                          HOST_PASSWORD_SET;
         return -ENOENT;
 }
 
@@ -169,7 +171,8 @@ int host_run(const char *const *argv) {
         if (r < 0)
                 return r;
         for (int fd = STDIN_FILENO; r == 0 && fd <= STDERR_FILENO; fd++)
-                r = -posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
+                r = -posix_spawn_file_actions_addopen(&actions, fd, "/dev/null",
+                                                      fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
         if (r == 0)
                 r = -posix_spawn(&pid, argv[0], &actions, NULL, (char *const *) argv, environ);
         (void) posix_spawn_file_actions_destroy(&actions);

@@ -40,7 +40,8 @@ static size_t take_header(char *line, size_t size, size_t n, void *userdata) {
         struct http_answer *a = userdata;
 
         if (!take_value(line, n, "access-control-allow-origin:", a->allow_origin, sizeof(a->allow_origin)))
-                (void) take_value(line, n, "access-control-allow-headers:", a->allow_headers, sizeof(a->allow_headers));
+                (void) take_value(line, n, "access-control-allow-headers:", a->allow_headers,
+                                  sizeof(a->allow_headers));
         return n;
 }
 

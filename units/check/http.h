@@ -15,6 +15,7 @@ struct http_answer {
 
 #define HTTP_ANSWER_NULL ((struct http_answer) {0})
 
-/* @headers is NULL-terminated, or NULL. The certificate of a server on this host is not looked at. -ECONNREFUSED, -ETIMEDOUT, -EIO. */
+/* @headers is NULL-terminated, or NULL. The certificate of a server on this host is not looked at. -ECONNREFUSED,
+ * -ETIMEDOUT, -EIO. */
 int http_ask(const char *method, const char *url, const char *const *headers, struct http_answer *ret) _must_check_;
 void http_answer_done(struct http_answer *a);

@@ -25,8 +25,8 @@ struct arguments {
 
 static const char help_text[] =
         "Usage: " PROGRAM " [OPTIONS] [SERVICE...]\n\n"
-        "Looks whether this host is as the manifests say, row by row of the checklist: of the services that are named, else of\n"
-        "all that are installed. Tells what failed and how to mend it, and what could not be decided.\n\n"
+        "Looks whether this host is as the manifests say, row by row of the checklist: of the services that are\n"
+        "named, else of all that are installed. Tells what failed and how to mend it, and what is undecided.\n\n"
         "  --all                tell of rows that pass and of those that do not apply, too\n"
         "  --json               all rows, for programs\n"
         "  --row ID             this row only\n"
@@ -37,7 +37,8 @@ static const char help_text[] =
         "  --nginx URL          where nginx is (default: https://127.0.0.1)\n"
         "  --services-dir DIR   look for manifests here, before the usual places (repeatable)\n"
         "  --help\n\n"
-        "Exit codes: 0 all that applies passes, 1 something failed, 2 wrong usage or bad manifests, 4 something is undecided.\n";
+        "Exit codes: 0 all that applies passes, 1 something failed, 2 wrong usage or bad manifests, 4 something is\n"
+        "undecided.\n";
 
 static _printf_(2, 3) int complain(int code, const char *format, ...) {
         va_list ap;
@@ -60,9 +61,17 @@ static int list_rows(void) {
 static int parse(int argc, char **argv, struct arguments *a) {
         enum { JSON = 256, ALL, ASK, ROW, LIST, ROOT, SHOW, NGINX, SERVICES_DIR, HELP };
         static const struct option table[] = {
-                {"json", no_argument, NULL, JSON}, {"all", no_argument, NULL, ALL}, {"ask", no_argument, NULL, ASK}, {"row", required_argument, NULL, ROW}, {"list", no_argument, NULL, LIST},
-                {"root", required_argument, NULL, ROOT}, {"show", required_argument, NULL, SHOW}, {"nginx", required_argument, NULL, NGINX},
-                {"services-dir", required_argument, NULL, SERVICES_DIR}, {"help", no_argument, NULL, HELP}, {0},
+                {"json", no_argument, NULL, JSON},
+                {"all", no_argument, NULL, ALL},
+                {"ask", no_argument, NULL, ASK},
+                {"row", required_argument, NULL, ROW},
+                {"list", no_argument, NULL, LIST},
+                {"root", required_argument, NULL, ROOT},
+                {"show", required_argument, NULL, SHOW},
+                {"nginx", required_argument, NULL, NGINX},
+                {"services-dir", required_argument, NULL, SERVICES_DIR},
+                {"help", no_argument, NULL, HELP},
+                {0},
         };
         int c;
 
@@ -103,7 +112,9 @@ static const struct check_unit *choose_unit(struct check *c, const struct manife
                 return unit;
         if (!unit || !check_unit_is(unit, "LoadState", "loaded"))
                 return other;
-        return check_unit_is(other, "ActiveState", "active") && !check_unit_is(unit, "ActiveState", "active") ? other : unit;
+        return check_unit_is(other, "ActiveState", "active") && !check_unit_is(unit, "ActiveState", "active") ?
+                       other :
+                       unit;
 }
 
 /* Whether it is on this host at all: who asks about no service by name is told of those only. */
@@ -115,10 +126,12 @@ static bool is_here(const struct check *c, const struct manifest *m) {
                 return true;
         if (c->unit)
                 return !check_unit_is(c->unit, "LoadState", "not-found");
-        return m->config && snprintf(path, sizeof(path), "%s%s", c->root, m->config) < (int) sizeof(path) && access(path, F_OK) == 0;
+        return m->config && snprintf(path, sizeof(path), "%s%s", c->root, m->config) < (int) sizeof(path) &&
+               access(path, F_OK) == 0;
 }
 
-static size_t check_service(struct check *c, const struct manifest *m, const struct arguments *a, bool named, struct check_result *results) {
+static size_t check_service(struct check *c, const struct manifest *m, const struct arguments *a, bool named,
+                            struct check_result *results) {
         _cleanup_free_ struct check_processes *processes = calloc(1, sizeof(*processes));
         char disabled[CHECK_PATH_MAX];
         size_t n = 0;
@@ -128,10 +141,12 @@ static size_t check_service(struct check *c, const struct manifest *m, const str
         c->processes = NULL;
         if (!named && !is_here(c, m))
                 return 0;
-        c->held_back = m->facts.order.filter == FACTS_FILTER_WAZO && snprintf(disabled, sizeof(disabled), "%s" DISABLED, c->root) < (int) sizeof(disabled) &&
+        c->held_back = m->facts.order.filter == FACTS_FILTER_WAZO &&
+                       snprintf(disabled, sizeof(disabled), "%s" DISABLED, c->root) < (int) sizeof(disabled) &&
                        access(disabled, F_OK) == 0;
-        if (processes && c->unit && check_processes_read(c->root, check_unit_get(c->unit, "ControlGroup"),
-                                            (pid_t) strtol(check_unit_get(c->unit, "MainPID"), NULL, 10), processes) == 0)
+        if (processes && c->unit &&
+            check_processes_read(c->root, check_unit_get(c->unit, "ControlGroup"),
+                                 (pid_t) strtol(check_unit_get(c->unit, "MainPID"), NULL, 10), processes) == 0)
                 c->processes = processes;
         for (const struct check_row *row = check_rows; row->id; row++) {
                 if (a->row && !streq(a->row, row->id))
@@ -154,7 +169,8 @@ static bool is_row(const char *id) {
 }
 
 /* *ret is allocated; an exit code, or -1 to go on. */
-static int run(struct check *c, const struct arguments *a, char **names, int n_names, struct check_result **ret, size_t *ret_n) {
+static int run(struct check *c, const struct arguments *a, char **names, int n_names, struct check_result **ret,
+               size_t *ret_n) {
         struct check_result *results = calloc((size_t) MAX(n_names, (int) c->suite->n) * 40 + 1, sizeof(*results));
         size_t n = 0;
 
@@ -198,7 +214,8 @@ static int report(const struct check_result *results, size_t n, const struct arg
         if (fflush(stdout) != 0)
                 return complain(EXIT_USAGE, "cannot write: %s", strerror(errno));
         if (n == 0)
-                return complain(EXIT_UNDECIDED, "none of the services that have a manifest is on this host, as far as can be seen");
+                return complain(EXIT_UNDECIDED,
+                                "none of the services that have a manifest is on this host, as far as can be seen");
         return counts.fail > 0 ? EXIT_FAILED : counts.undecided > 0 ? EXIT_UNDECIDED : EXIT_PASSED;
 }
 

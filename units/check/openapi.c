@@ -43,7 +43,8 @@ static void take_key(struct walk *w) {
                 return;
         if (w->depth == 2)
                 w->api->n_paths++;
-        else if (w->depth == 3 && streq(w->levels[2].key, "get") && !strchr(path, '{') && w->api->n_kept < OPENAPI_PATHS_MAX)
+        else if (w->depth == 3 && streq(w->levels[2].key, "get") && !strchr(path, '{') &&
+                 w->api->n_kept < OPENAPI_PATHS_MAX)
                 (void) strcopy(w->api->paths[w->api->n_kept++], sizeof(w->api->paths[0]), path);
 }
 

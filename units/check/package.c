@@ -67,7 +67,8 @@ int package_damaged(const char *root, const char *package, char *ret, size_t siz
         for (rest = list; (line = strsep(&rest, "\n"));) {
                 const char *file = strstr(line, "  ");
 
-                if (!file || file - line != 2 * MD5_DIGEST_SIZE || snprintf(path, sizeof(path), "%s/%s", root, file + 2) >= PATH_SIZE)
+                if (!file || file - line != 2 * MD5_DIGEST_SIZE ||
+                    snprintf(path, sizeof(path), "%s/%s", root, file + 2) >= PATH_SIZE)
                         continue;
                 r = digest(path, hex);
                 if (r == -EACCES)

@@ -22,7 +22,8 @@ static int add_process(const char *root, pid_t pid, struct check_processes *p) {
         char path[PATH_SIZE];
         const char *line;
 
-        if (snprintf(path, sizeof(path), "%s/proc/%d/status", root, (int) pid) >= PATH_SIZE || host_read(path, &status) < 0)
+        if (snprintf(path, sizeof(path), "%s/proc/%d/status", root, (int) pid) >= PATH_SIZE ||
+            host_read(path, &status) < 0)
                 return 0; /* it has ended since */
         line = strstr(status, "\nUid:");
         if (!line || sscanf(line, "\nUid: %u %u %u %u", &new.uids[0], &new.uids[1], &new.uids[2], &new.uids[3]) != 4)
@@ -60,7 +61,8 @@ static int read_group(const char *root, const char *path, unsigned depth, struct
         if (!dir)
                 return r;
         for (const struct dirent *entry = readdir(dir); r == 0 && entry; entry = readdir(dir))
-                if (*entry->d_name != '.' && entry->d_type == DT_DIR && snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < PATH_SIZE)
+                if (*entry->d_name != '.' && entry->d_type == DT_DIR &&
+                    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < PATH_SIZE)
                         r = read_group(root, below, depth + 1, p);
         (void) closedir(dir);
         return r;
@@ -127,7 +129,8 @@ static void read_address(const char *hex, char *to, size_t size) {
 }
 
 /* Lines of /proc/net/tcp and the like: "  0: 0100007F:250E 00000000:0000 0A ... inode ...". */
-static void read_table(const char *root, const char *name, int64_t protocol, const struct inodes *inodes, struct check_processes *p) {
+static void read_table(const char *root, const char *name, int64_t protocol, const struct inodes *inodes,
+                       struct check_processes *p) {
         enum { TCP_LISTEN_STATE = 0x0A, UDP_UNCONNECTED_STATE = 0x07 };
         _cleanup_free_ char *text = NULL;
         char path[PATH_SIZE];
@@ -140,9 +143,12 @@ static void read_table(const char *root, const char *name, int64_t protocol, con
                 unsigned long long inode;
                 struct check_socket *s = &p->sockets[p->n_sockets];
 
-                if (sscanf(line + 1, " %*d: %63s %63s %x %*s %*s %*s %*u %*u %llu", local, remote, &state, &inode) != 4 || !strchr(local, ':'))
+                if (sscanf(line + 1, " %*d: %63s %63s %x %*s %*s %*s %*u %*u %llu", local, remote, &state, &inode) !=
+                            4 ||
+                    !strchr(local, ':'))
                         continue;
-                if (state != (protocol == FACTS_TCP ? TCP_LISTEN_STATE : UDP_UNCONNECTED_STATE) || !has_inode(inodes, inode))
+                if (state != (protocol == FACTS_TCP ? TCP_LISTEN_STATE : UDP_UNCONNECTED_STATE) ||
+                    !has_inode(inodes, inode))
                         continue;
                 if (p->n_sockets == CHECK_SOCKETS_MAX)
                         return;
@@ -176,7 +182,8 @@ static int read_sockets(const char *root, struct check_processes *p) {
 }
 
 int check_processes_read(const char *root, const char *control_group, pid_t main, struct check_processes *ret) {
-        static const char *const hierarchies[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"};
+        static const char *const hierarchies[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/systemd",
+                                                  "/sys/fs/cgroup/unified"};
         struct check_processes p = {0};
         int r = 0;
 

@@ -31,5 +31,6 @@ struct check_processes {
 };
 
 /* Those of the control group and all below it; without a group, @main alone. -ENOENT: there is none. */
-int check_processes_read(const char *root, const char *control_group, pid_t main, struct check_processes *ret) _must_check_;
+int check_processes_read(const char *root, const char *control_group, pid_t main,
+                         struct check_processes *ret) _must_check_;
 void check_processes_done(struct check_processes *p);

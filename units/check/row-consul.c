@@ -72,8 +72,10 @@ static void read_consul(const char *config, struct consul *ret) {
                 findings_done(&ignored);
                 free(files[i]);
         }
-        ret->enabled = streq(enabled, "true") || streq(enabled, "yes") || streq(enabled, "on") || streq(enabled, "True");
-        (void) snprintf(ret->url, sizeof(ret->url), "%s://%s:%s", *scheme ? scheme : "http", *host ? host : "127.0.0.1", *port ? port : "8500");
+        ret->enabled = streq(enabled, "true") || streq(enabled, "yes") || streq(enabled, "on") ||
+                       streq(enabled, "True");
+        (void) snprintf(ret->url, sizeof(ret->url), "%s://%s:%s", *scheme ? scheme : "http",
+                        *host ? host : "127.0.0.1", *port ? port : "8500");
         (void) strcopy(ret->token, sizeof(ret->token), token);
 }
 
@@ -119,7 +121,8 @@ void check_row_consul_token(struct check *c, const struct manifest *m) {
         else if (host_may(&user, &st, 4))
                 check_pass(c, "%s may read the token", m->user);
         else {
-                check_fail(c, "%s may not read %s, which has the token", m->user, consul.token_place + strlen(c->root));
+                check_fail(c, "%s may not read %s, which has the token", m->user,
+                           consul.token_place + strlen(c->root));
                 check_remedy(c, "adduser %s consul; systemctl restart %s", m->user, m->facts.unit.name);
         }
 }
@@ -148,7 +151,10 @@ void check_row_consul(struct check *c, const struct manifest *m) {
         r = http_ask("GET", url, *consul.token ? headers : NULL, &answer);
         if (r < 0 || answer.status != 200) {
                 check_fail(c, "%s: %s", url, r < 0 ? strerror(-r) : "it refuses to answer");
-                check_remedy(c, "see whether consul runs: systemctl status consul; or set service_discovery.enabled: false in %s", m->config);
+                check_remedy(c,
+                             "see whether consul runs: systemctl status consul; or set service_discovery.enabled: "
+                             "false in %s",
+                             m->config);
                 return;
         }
         entries = json_loads(strempty(answer.body), 0, NULL);
@@ -158,11 +164,15 @@ void check_row_consul(struct check *c, const struct manifest *m) {
         json_decref(entries);
         if (good == 0) {
                 check_fail(c, "consul knows no %s at port %d that passes", m->service, (int) m->port);
-                check_remedy(c, m->facts.discovery.by == FACTS_DISCOVERY_OWN ? "systemctl restart %s: it registers at its start only" : "systemctl restart wazo-suite-discovery",
+                check_remedy(c,
+                             m->facts.discovery.by == FACTS_DISCOVERY_OWN ?
+                                     "systemctl restart %s: it registers at its start only" :
+                                     "systemctl restart wazo-suite-discovery",
                              m->facts.unit.name);
         } else if (i > 1) {
                 check_fail(c, "consul has %zu entries of %s that pass", i, m->service);
-                check_remedy(c, "deregister those that are none: consul services deregister -id=ID; of two hosts that share a datacenter, both are right");
+                check_remedy(c, "deregister those that are none: consul services deregister -id=ID; of two hosts "
+                                "that share a datacenter, both are right");
         } else
                 check_pass(c, "consul knows it at port %d, and it passes", (int) m->port);
 }

@@ -11,14 +11,16 @@
 #include "units/check/unit.h"
 
 /* A file and the user; when one of both is not there, the row has been ended. */
-static bool find_file(struct check *c, const struct manifest *m, const char *file, struct stat *ret, struct host_user *ret_user) {
+static bool find_file(struct check *c, const struct manifest *m, const char *file, struct stat *ret,
+                      struct host_user *ret_user) {
         char path[CHECK_PATH_MAX];
         int r = host_user(c->root, m->user, ret_user);
 
         if (!check_path(c, file, path))
                 return false;
         if (r < 0) {
-                check_undecided(c, "the user %s is not known: %s", m->user, r == -ENOENT ? "there is none" : strerror(-r));
+                check_undecided(c, "the user %s is not known: %s", m->user,
+                                r == -ENOENT ? "there is none" : strerror(-r));
                 return false;
         }
         if (stat(path, ret) == 0)
@@ -46,7 +48,8 @@ void check_row_log(struct check *c, const struct manifest *m) {
                 check_fail(c, "%s is no regular file under /var/log", m->log);
                 check_remedy(c, "move it away, and reinstall the package %s", m->facts.package);
         } else if (!host_may(&user, &st, 2)) {
-                check_fail(c, "%s may not write %s (owner %u, mode %03o)", m->user, m->log, st.st_uid, st.st_mode & 07777);
+                check_fail(c, "%s may not write %s (owner %u, mode %03o)", m->user, m->log, st.st_uid,
+                           st.st_mode & 07777);
                 check_remedy(c, "chown %s %s; chmod u+rw %s", m->user, m->log, m->log);
         } else
                 check_pass(c, "%s may write %s", m->user, m->log);
@@ -64,11 +67,13 @@ static int count_rotations(const char *folder, const char *log) {
                 char path[CHECK_PATH_MAX];
                 const char *found;
 
-                if (*entry->d_name == '.' || snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int) sizeof(path) ||
+                if (*entry->d_name == '.' ||
+                    snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int) sizeof(path) ||
                     host_read(path, &text) < 0)
                         continue;
                 found = strstr(text, log);
-                if (found && (found == text || strchr(" \t\n\"", found[-1])) && strchr(" \t\n\"{", found[strlen(log)]))
+                if (found && (found == text || strchr(" \t\n\"", found[-1])) &&
+                    strchr(" \t\n\"{", found[strlen(log)]))
                         n += strstr(text, "ignoreduplicates") ? 0x100 : 1;
         }
         (void) closedir(dir);
@@ -102,7 +107,8 @@ void check_row_rotation(struct check *c, const struct manifest *m) {
 static bool is_made_again(struct check *c, const char *directory) {
         static const char *const folders[] = {"/usr/lib/tmpfiles.d", "/etc/tmpfiles.d"};
 
-        if (c->unit && strncmp(directory, "/run/", 5) == 0 && check_unit_lists(c->unit, "RuntimeDirectory", directory + 5))
+        if (c->unit && strncmp(directory, "/run/", 5) == 0 &&
+            check_unit_lists(c->unit, "RuntimeDirectory", directory + 5))
                 return true;
         for (unsigned i = 0; i < ELEMENTSOF(folders); i++) {
                 char folder[CHECK_PATH_MAX];
@@ -117,7 +123,8 @@ static bool is_made_again(struct check *c, const char *directory) {
                         char path[CHECK_PATH_MAX];
                         const char *at;
 
-                        if (*entry->d_name == '.' || snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int) sizeof(path) ||
+                        if (*entry->d_name == '.' ||
+                            snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int) sizeof(path) ||
                             host_read(path, &text) < 0)
                                 continue;
                         at = strstr(text, directory);
@@ -136,7 +143,8 @@ static bool unit_file_names(struct check *c, const char *directory) {
         _cleanup_free_ char *text = NULL;
         char path[CHECK_PATH_MAX];
 
-        return c->unit && check_path(c, check_unit_get(c->unit, "FragmentPath"), path) && host_read(path, &text) == 0 && strstr(text, directory);
+        return c->unit && check_path(c, check_unit_get(c->unit, "FragmentPath"), path) &&
+               host_read(path, &text) == 0 && strstr(text, directory);
 }
 
 void check_row_pid_file(struct check *c, const struct manifest *m) {
@@ -145,12 +153,14 @@ void check_row_pid_file(struct check *c, const struct manifest *m) {
         struct stat st;
 
         if (m->facts.unit.pid_file)
-                (void) snprintf(directory, sizeof(directory), "%.*s", (int) (strrchr(m->facts.unit.pid_file, '/') - m->facts.unit.pid_file),
+                (void) snprintf(directory, sizeof(directory), "%.*s",
+                                (int) (strrchr(m->facts.unit.pid_file, '/') - m->facts.unit.pid_file),
                                 m->facts.unit.pid_file);
         else if (m->run)
                 (void) strcopy(directory, sizeof(directory), m->run);
         if (!*directory || streq(directory, "/run")) {
-                check_skip(c, *directory ? "its PID file is in /run, as root" : "it has neither a PID file nor a directory in /run");
+                check_skip(c, *directory ? "its PID file is in /run, as root" :
+                                           "it has neither a PID file nor a directory in /run");
                 return;
         }
         if (!find_file(c, m, directory, &st, &user)) {
@@ -159,11 +169,13 @@ void check_row_pid_file(struct check *c, const struct manifest *m) {
                 return;
         }
         if (!S_ISDIR(st.st_mode) || !host_may(&user, &st, 2 | 1)) {
-                check_fail(c, "%s may not write in %s (owner %u, mode %03o)", m->user, directory, st.st_uid, st.st_mode & 07777);
+                check_fail(c, "%s may not write in %s (owner %u, mode %03o)", m->user, directory, st.st_uid,
+                           st.st_mode & 07777);
                 check_remedy(c, "chown %s %s", m->user, directory);
         } else if (!is_made_again(c, directory) && !unit_file_names(c, directory)) {
                 check_fail(c, "nothing makes %s again after a reboot", directory);
-                check_remedy(c, "write \"d %s 0755 %s %s -\" to a file in /etc/tmpfiles.d", directory, m->user, m->user);
+                check_remedy(c, "write \"d %s 0755 %s %s -\" to a file in /etc/tmpfiles.d", directory, m->user,
+                             m->user);
         } else
                 check_pass(c, "%s may write in %s, which is made again at boot", m->user, directory);
 }
@@ -179,7 +191,8 @@ void check_row_state(struct check *c, const struct manifest *m) {
         if (!find_file(c, m, m->state, &st, &user))
                 return;
         if (!S_ISDIR(st.st_mode) || !host_may(&user, &st, 4 | 2 | 1)) {
-                check_fail(c, "%s may not write in %s (owner %u, mode %03o)", m->user, m->state, st.st_uid, st.st_mode & 07777);
+                check_fail(c, "%s may not write in %s (owner %u, mode %03o)", m->user, m->state, st.st_uid,
+                           st.st_mode & 07777);
                 check_remedy(c, "chown %s %s; chmod u+rwx %s", m->user, m->state, m->state);
         } else if ((st.st_mode & 002) && !(st.st_mode & S_ISVTX)) {
                 check_fail(c, "everybody may write in %s (mode %03o)", m->state, st.st_mode & 07777);
@@ -211,7 +224,9 @@ void check_row_key(struct check *c, const struct manifest *m) {
         }
         if (st.st_uid != user.uid) {
                 check_fail(c, "%s belongs to uid %u, not to %s", key, st.st_uid, m->user);
-                check_remedy(c, "have \"system_user: %s\" in /etc/wazo-auth-keys/conf.d (wazo-suite generate auth-keys %s), then wazo-auth-keys service update",
+                check_remedy(c,
+                             "have \"system_user: %s\" in /etc/wazo-auth-keys/conf.d (wazo-suite generate auth-keys "
+                             "%s), then wazo-auth-keys service update",
                              m->user, m->service);
         } else if (st.st_mode & 077) {
                 check_fail(c, "others than %s may read %s (mode %03o)", m->user, key, st.st_mode & 07777);
@@ -251,7 +266,8 @@ void check_row_config(struct check *c, const struct manifest *m) {
         /* Ours need none: the defaults are a configuration. */
         if (!there && m->kind == MANIFEST_UNIT) {
                 check_fail(c, "there is no %s", m->config);
-                check_remedy(c, "apt-get install --reinstall -o Dpkg::Options::=--force-confmiss %s", m->facts.package);
+                check_remedy(c, "apt-get install --reinstall -o Dpkg::Options::=--force-confmiss %s",
+                             m->facts.package);
                 return;
         }
         if (there && ((st.st_mode & 002) || !S_ISREG(st.st_mode))) {

@@ -13,7 +13,8 @@
 #define URL_MAX 640
 
 static bool same_address(const char *is, const char *said) {
-        return streq(is, said) || (streq(said, "0.0.0.0") && streq(is, "::")) || (streq(said, "127.0.0.1") && streq(is, "::ffff:127.0.0.1"));
+        return streq(is, said) || (streq(said, "0.0.0.0") && streq(is, "::")) ||
+               (streq(said, "127.0.0.1") && streq(is, "::ffff:127.0.0.1"));
 }
 
 /* Ports that everybody's test servers take. */
@@ -36,7 +37,8 @@ static const struct check_socket *find_stranger(const struct check *c, const str
                         const struct facts_port *p = &m->facts.ports[j];
 
                         known |= p->port == s->port && p->protocol == s->protocol &&
-                                 (same_address(s->address, p->address) || strncmp(s->address, "127.", 4) == 0 || streq(s->address, "::1"));
+                                 (same_address(s->address, p->address) || strncmp(s->address, "127.", 4) == 0 ||
+                                  streq(s->address, "::1"));
                 }
                 /* A port that the kernel chose, of a client's UDP socket, is nobody's door. */
                 if (!known && !(s->protocol == FACTS_UDP && s->port >= 32768))
@@ -51,7 +53,8 @@ static const struct facts_port *find_closed(const struct check *c, const struct 
                 bool open = p->optional;
 
                 for (size_t j = 0; j < c->processes->n_sockets; j++)
-                        open |= c->processes->sockets[j].port == p->port && c->processes->sockets[j].protocol == p->protocol;
+                        open |= c->processes->sockets[j].port == p->port &&
+                                c->processes->sockets[j].protocol == p->protocol;
                 if (!open)
                         return p;
         }
@@ -64,7 +67,8 @@ void check_row_ports(struct check *c, const struct manifest *m) {
 
         for (size_t i = 0; i < m->facts.n_ports; i++)
                 if (is_common(m->facts.ports[i].port)) {
-                        check_fail(c, "port %d is one that everybody's test servers take", (int) m->facts.ports[i].port);
+                        check_fail(c, "port %d is one that everybody's test servers take",
+                                   (int) m->facts.ports[i].port);
                         check_remedy(c, "choose the next free one from 9486 upward: wazo-suite generate ports");
                         return;
                 }
@@ -73,32 +77,42 @@ void check_row_ports(struct check *c, const struct manifest *m) {
         stranger = find_stranger(c, m);
         closed = find_closed(c, m);
         if (stranger) {
-                check_fail(c, "it listens on %s port %d/%s, which its manifest does not have", stranger->address, (int) stranger->port,
-                           facts_protocol_to_string(stranger->protocol));
-                check_remedy(c, "have it listen on 127.0.0.1, or nowhere, there; or add the port to the manifest of %s", m->service);
+                check_fail(c, "it listens on %s port %d/%s, which its manifest does not have", stranger->address,
+                           (int) stranger->port, facts_protocol_to_string(stranger->protocol));
+                check_remedy(c,
+                             "have it listen on 127.0.0.1, or nowhere, there; or add the port to the manifest of %s",
+                             m->service);
         } else if (!c->processes->sockets_known)
                 check_undecided(c, "not all of its descriptors may be looked at: ask as root");
         else if (closed) {
-                check_fail(c, "it does not listen on port %d/%s (%s)", (int) closed->port, facts_protocol_to_string(closed->protocol), closed->purpose);
-                check_remedy(c, "see its log%s%s; if the port is wrong or not always open, mend \"ports\" in the manifest", m->log ? ": " : "", strempty(m->log));
+                check_fail(c, "it does not listen on port %d/%s (%s)", (int) closed->port,
+                           facts_protocol_to_string(closed->protocol), closed->purpose);
+                check_remedy(
+                        c, "see its log%s%s; if the port is wrong or not always open, mend \"ports\" in the manifest",
+                        m->log ? ": " : "", strempty(m->log));
         } else
                 check_pass(c, "%zu ports, all as its manifest says", m->facts.n_ports);
 }
 
 /* "http://127.0.0.1:9486": where its REST API is for who is on the host. */
 static void service_url(const struct manifest *m, const char *path, char url[URL_MAX]) {
-        const char *address = streq(m->facts.listen, "0.0.0.0") ? "127.0.0.1" : streq(m->facts.listen, "::") ? "::1" : m->facts.listen;
+        const char *address = streq(m->facts.listen, "0.0.0.0") ? "127.0.0.1" :
+                              streq(m->facts.listen, "::")      ? "::1" :
+                                                                  m->facts.listen;
 
-        (void) snprintf(url, URL_MAX, strchr(address, ':') ? "http://[%s]:%d%s" : "http://%s:%d%s", address, (int) m->port, path);
+        (void) snprintf(url, URL_MAX, strchr(address, ':') ? "http://[%s]:%d%s" : "http://%s:%d%s", address,
+                        (int) m->port, path);
 }
 
-static bool ask(struct check *c, const char *method, const char *url, const char *const *headers, struct http_answer *ret) {
+static bool ask(struct check *c, const char *method, const char *url, const char *const *headers,
+                struct http_answer *ret) {
         int r = http_ask(method, url, headers, ret);
 
         if (r == 0)
                 return true;
         check_fail(c, "%s %s: %s", method, url, strerror(-r));
-        check_remedy(c, "see whether it runs and answers: systemctl status %s; ss -ltnp", c->service->facts.unit.name);
+        check_remedy(c, "see whether it runs and answers: systemctl status %s; ss -ltnp",
+                     c->service->facts.unit.name);
         return false;
 }
 
@@ -139,8 +153,10 @@ void check_row_openapi(struct check *c, const struct manifest *m) {
                 check_fail(c, "%s is of no version 2.0 or 3 of OpenAPI", url);
         else if (!*api.info_version || api.n_paths == 0)
                 check_fail(c, "%s has no %s", url, *api.info_version ? "paths" : "info.version");
-        else if (strncmp(api.version, "2.0", 3) == 0 && strncmp(api.base_path, name + strlen("X-Script-Name: "), strlen(name) - strlen("X-Script-Name: ")) != 0)
-                check_fail(c, "behind nginx, its basePath is \"%s\", which does not begin with /api/%s", api.base_path, m->facts.api);
+        else if (strncmp(api.version, "2.0", 3) == 0 && strncmp(api.base_path, name + strlen("X-Script-Name: "),
+                                                                strlen(name) - strlen("X-Script-Name: ")) != 0)
+                check_fail(c, "behind nginx, its basePath is \"%s\", which does not begin with /api/%s",
+                           api.base_path, m->facts.api);
         else {
                 for (size_t i = 0; i < api.n_kept; i++) {
                         _cleanup_(http_answer_done) struct http_answer one = HTTP_ANSWER_NULL;
@@ -184,8 +200,11 @@ void check_row_nginx(struct check *c, const struct manifest *m) {
 
                 (void) snprintf(other, sizeof(other), "%s" NGINX_ENABLED "/%s", c->root, m->service);
                 if (access(other, F_OK) < 0) {
-                        check_fail(c, "%s %s", link, faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? "leads nowhere" : "is not there");
-                        check_remedy(c, "ln -s ../https-available/%.*s %s; systemctl reload nginx", length, m->facts.unit.name, link);
+                        check_fail(c, "%s %s", link,
+                                   faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? "leads nowhere" :
+                                                                                               "is not there");
+                        check_remedy(c, "ln -s ../https-available/%.*s %s; systemctl reload nginx", length,
+                                     m->facts.unit.name, link);
                         return;
                 }
         }
@@ -195,13 +214,18 @@ void check_row_nginx(struct check *c, const struct manifest *m) {
         }
         if (!can_be_asked(c))
                 return;
-        if (snprintf(url, sizeof(url), "%s/api/%s%s", c->nginx_url, m->facts.api, m->facts.reach.path) >= (int) sizeof(url) ||
+        if (snprintf(url, sizeof(url), "%s/api/%s%s", c->nginx_url, m->facts.api, m->facts.reach.path) >=
+                    (int) sizeof(url) ||
             !ask(c, m->facts.reach.method, url, NULL, &answer))
                 return;
         if (answer.status == 404 || answer.status == 502 || answer.status == 504) {
                 check_fail(c, "%s %s answers %ld", m->facts.reach.method, url, answer.status);
-                check_remedy(c, answer.status == 404 ? "nginx -t; systemctl reload nginx; compare: wazo-suite generate --diff nginx %s" :
-                                                       "see whether it runs: systemctl status %s", answer.status == 404 ? m->service : m->facts.unit.name);
+                check_remedy(
+                        c,
+                        answer.status == 404 ?
+                                "nginx -t; systemctl reload nginx; compare: wazo-suite generate --diff nginx %s" :
+                                "see whether it runs: systemctl status %s",
+                        answer.status == 404 ? m->service : m->facts.unit.name);
         } else
                 check_pass(c, "%s %s answers %ld", m->facts.reach.method, url, answer.status);
 }
@@ -221,12 +245,16 @@ void check_row_cors(struct check *c, const struct manifest *m) {
         service_url(m, m->facts.reach.path, url);
         if (!ask(c, "OPTIONS", url, headers, &answer))
                 return;
-        if (answer.status == 200 && (streq(answer.allow_origin, "https://a.example") || streq(answer.allow_origin, "*")) &&
+        if (answer.status == 200 &&
+            (streq(answer.allow_origin, "https://a.example") || streq(answer.allow_origin, "*")) &&
             strcasestr(answer.allow_headers, "X-Auth-Token"))
                 check_pass(c, "other origins may ask, with X-Auth-Token");
         else {
-                check_fail(c, "OPTIONS %s answers %ld, allows the origin \"%s\" and the headers \"%s\"", url, answer.status, answer.allow_origin,
-                           answer.allow_headers);
-                check_remedy(c, "set rest_api.cors.enabled: true and have X-Auth-Token in rest_api.cors.allow_headers in %s", strempty(m->config));
+                check_fail(c, "OPTIONS %s answers %ld, allows the origin \"%s\" and the headers \"%s\"", url,
+                           answer.status, answer.allow_origin, answer.allow_headers);
+                check_remedy(
+                        c,
+                        "set rest_api.cors.enabled: true and have X-Auth-Token in rest_api.cors.allow_headers in %s",
+                        strempty(m->config));
         }
 }

@@ -55,9 +55,11 @@ void check_row_service_list(struct check *c, const struct manifest *m) {
                 check_remedy(c, "apt-get install wazo-suite-service, which knows of every manifest");
         } else if (c->unit && !c->held_back && !check_unit_is(c->unit, "ActiveState", "active")) {
                 check_fail(c, "wazo-service knows it, and it does not run");
-                check_remedy(c, "wazo-service start %s", m->facts.order.filter == FACTS_FILTER_ALL ? "all" : "default");
+                check_remedy(c, "wazo-service start %s",
+                             m->facts.order.filter == FACTS_FILTER_ALL ? "all" : "default");
         } else if (c->unit)
-                check_pass(c, "in the filter %s%s", facts_filter_to_string(m->facts.order.filter), c->held_back ? ", and held back" : ", and it runs");
+                check_pass(c, "in the filter %s%s", facts_filter_to_string(m->facts.order.filter),
+                           c->held_back ? ", and held back" : ", and it runs");
         else
                 check_undecided(c, "wazo-service knows it; no systemd tells here whether it runs");
 }
@@ -93,7 +95,8 @@ static const char *find_check(struct check *c, const struct manifest *m, char *o
         (void) snprintf(ours, size, "suite-%s", m->service);
         if (is_there(c, MONIT_FOLDER, ours))
                 return ours;
-        return m->facts.monit.theirs && is_there(c, MONIT_FOLDER, m->facts.monit.theirs) ? m->facts.monit.theirs : NULL;
+        return m->facts.monit.theirs && is_there(c, MONIT_FOLDER, m->facts.monit.theirs) ? m->facts.monit.theirs :
+                                                                                           NULL;
 }
 
 static bool has_monit(struct check *c) {
@@ -130,7 +133,8 @@ void check_row_monit(struct check *c, const struct manifest *m) {
                 return;
         }
         if (!c->unit && m->facts.unit.restart != FACTS_RESTART_NO) {
-                check_undecided(c, "there is no check of it, and no systemd tells here whether its unit starts it again");
+                check_undecided(
+                        c, "there is no check of it, and no systemd tells here whether its unit starts it again");
                 return;
         }
         restarts = c->unit && !check_unit_is(c->unit, "Restart", "no") && *check_unit_get(c->unit, "Restart");
@@ -138,7 +142,10 @@ void check_row_monit(struct check *c, const struct manifest *m) {
                 check_pass(c, "Restart=%s: systemd starts it again", check_unit_get(c->unit, "Restart"));
         else {
                 check_fail(c, "nobody starts it again: it has no Restart=, and monit no check of it");
-                check_remedy(c, "apt-get install wazo-suite-monitoring; or: wazo-suite generate monit %s >" MONIT_FOLDER "/%s; monit reload", m->service, ours);
+                check_remedy(c,
+                             "apt-get install wazo-suite-monitoring; or: wazo-suite generate monit %s >" MONIT_FOLDER
+                             "/%s; monit reload",
+                             m->service, ours);
         }
 }
 
@@ -157,7 +164,8 @@ void check_row_monit_update(struct check *c, const struct manifest *m) {
         n = readlink(path, target, sizeof(target) - 1);
         target[MAX(n, 0)] = 0;
         if (is_there(c, THEIR_CHECKS, found) && strncmp(target, THEIR_CHECKS "/", strlen(THEIR_CHECKS "/")) != 0) {
-                check_fail(c, "%s is no link to " THEIR_CHECKS "/%s: wazo-monitoring-update replaces it", file, found);
+                check_fail(c, "%s is no link to " THEIR_CHECKS "/%s: wazo-monitoring-update replaces it", file,
+                           found);
                 check_remedy(c, "keep what is yours in a file of another name, then wazo-monitoring-update");
         } else
                 check_pass(c, "%s outlives wazo-monitoring-update", file);
@@ -202,7 +210,8 @@ static bool backs_up(struct check *c, const char *path) {
         if (tool == TOOL_OURS ? is_saved(c->suite, path) : script_saves(text, path))
                 return true;
         check_fail(c, "wazo-backup does not save %s", path);
-        check_remedy(c, tool == TOOL_OURS ? "name it in \"backup: {paths: [...]}\" of its manifest" : "apt-get install wazo-suite-backup, which knows of every manifest");
+        check_remedy(c, tool == TOOL_OURS ? "name it in \"backup: {paths: [...]}\" of its manifest" :
+                                            "apt-get install wazo-suite-backup, which knows of every manifest");
         return false;
 }
 

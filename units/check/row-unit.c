@@ -25,24 +25,31 @@ static bool is_loaded(struct check *c, const struct manifest *m) {
         if (!c->unit)
                 check_undecided(c, "no systemd tells about %s here", m->facts.unit.name);
         else if (!check_unit_is(c->unit, "LoadState", "loaded")) {
-                check_fail(c, "the unit %s is %s (%s:%u)", m->facts.unit.name, check_unit_get(c->unit, "LoadState"), strempty(place->file), place->line);
-                check_remedy(c, "apt-get install --reinstall %s; systemctl unmask %s; if there is no such unit, mend \"unit\" in the manifest", m->facts.package,
-                             m->facts.unit.name);
+                check_fail(c, "the unit %s is %s (%s:%u)", m->facts.unit.name, check_unit_get(c->unit, "LoadState"),
+                           strempty(place->file), place->line);
+                check_remedy(c,
+                             "apt-get install --reinstall %s; systemctl unmask %s; if there is no such unit, mend "
+                             "\"unit\" in the manifest",
+                             m->facts.package, m->facts.unit.name);
         } else
                 return true;
         return false;
 }
 
 /* One fact of the manifest against the unit; true when they differ, and the row has failed. */
-static bool differs(struct check *c, const struct manifest *m, const char *key, const char *property, const char *said) {
+static bool differs(struct check *c, const struct manifest *m, const char *key, const char *property,
+                    const char *said) {
         const char *is = check_unit_get(c->unit, property);
         const struct place *place = said_at(m, key);
 
         if (streq(is, said))
                 return false;
-        check_fail(c, "%s: %s is \"%s\", its manifest says \"%s\" (%s:%u)", check_unit_get(c->unit, "Id"), property, is, said, strempty(place->file), place->line);
-        check_remedy(c, "set %s in the manifest to what the unit has, or take the drop-in away that changes it (systemctl cat %s)", key,
-                     check_unit_get(c->unit, "Id"));
+        check_fail(c, "%s: %s is \"%s\", its manifest says \"%s\" (%s:%u)", check_unit_get(c->unit, "Id"), property,
+                   is, said, strempty(place->file), place->line);
+        check_remedy(c,
+                     "set %s in the manifest to what the unit has, or take the drop-in away that changes it "
+                     "(systemctl cat %s)",
+                     key, check_unit_get(c->unit, "Id"));
         return true;
 }
 
@@ -100,8 +107,10 @@ void check_row_installed(struct check *c, const struct manifest *m) {
                 return;
         }
         if (!streq(state, "active")) {
-                check_fail(c, "%s is %s (%s)", check_unit_get(c->unit, "Id"), state, check_unit_get(c->unit, "SubState"));
-                check_remedy(c, "systemctl start %s; if it fails: journalctl -u %s", check_unit_get(c->unit, "Id"), check_unit_get(c->unit, "Id"));
+                check_fail(c, "%s is %s (%s)", check_unit_get(c->unit, "Id"), state,
+                           check_unit_get(c->unit, "SubState"));
+                check_remedy(c, "systemctl start %s; if it fails: journalctl -u %s", check_unit_get(c->unit, "Id"),
+                             check_unit_get(c->unit, "Id"));
                 return;
         }
         check_pass(c, "%s is active", check_unit_get(c->unit, "Id"));
@@ -140,7 +149,8 @@ static bool all_after(struct check *c, const struct manifest *m, const struct ya
                 if (!other || is_after(c->unit, other))
                         continue;
                 check_fail(c, "%s has no After=%s, which its manifest says", check_unit_get(c->unit, "Id"), other);
-                check_remedy(c, "systemctl edit %s: [Unit] After=%s; if the manifest is wrong, mend \"after\" there", check_unit_get(c->unit, "Id"), other);
+                check_remedy(c, "systemctl edit %s: [Unit] After=%s; if the manifest is wrong, mend \"after\" there",
+                             check_unit_get(c->unit, "Id"), other);
                 return false;
         }
         return true;
@@ -153,9 +163,10 @@ void check_row_boot(struct check *c, const struct manifest *m) {
                 return;
         state = check_unit_get(c->unit, "UnitFileState");
         /* An instance of a template is started by a generator, and a unit of SysV has no state. */
-        if (m->facts.unit.wanted && !streq(state, "enabled") && !streq(state, "enabled-runtime") && !streq(state, "generated") &&
-            !streq(state, "alias") && !strchr(m->facts.unit.name, '*')) {
-                check_fail(c, "%s is %s: it does not start with the host", check_unit_get(c->unit, "Id"), *state ? state : "not enabled");
+        if (m->facts.unit.wanted && !streq(state, "enabled") && !streq(state, "enabled-runtime") &&
+            !streq(state, "generated") && !streq(state, "alias") && !strchr(m->facts.unit.name, '*')) {
+                check_fail(c, "%s is %s: it does not start with the host", check_unit_get(c->unit, "Id"),
+                           *state ? state : "not enabled");
                 check_remedy(c, "systemctl enable %s", check_unit_get(c->unit, "Id"));
                 return;
         }
@@ -179,11 +190,17 @@ void check_row_start_limit(struct check *c, const struct manifest *m) {
         if (interval == 0 || burst == 0)
                 check_pass(c, "it is started again without a limit");
         else if (burst * pause >= MIN(interval, LATE_USEC))
-                check_pass(c, "%" PRIu64 " starts, %" PRIu64 " ms apart, outlast a database that is 60 s late", burst, pause / 1000);
-        else {
-                check_fail(c, "%s is given up after %" PRIu64 " starts, %" PRIu64 " ms apart: a database that is 60 s late is too late", check_unit_get(c->unit, "Id"), burst,
+                check_pass(c, "%" PRIu64 " starts, %" PRIu64 " ms apart, outlast a database that is 60 s late", burst,
                            pause / 1000);
-                check_remedy(c, "systemctl edit %s: [Unit] StartLimitIntervalSec=150 StartLimitBurst=15, [Service] RestartSec=5", check_unit_get(c->unit, "Id"));
+        else {
+                check_fail(c,
+                           "%s is given up after %" PRIu64 " starts, %" PRIu64
+                           " ms apart: a database that is 60 s late is too late",
+                           check_unit_get(c->unit, "Id"), burst, pause / 1000);
+                check_remedy(c,
+                             "systemctl edit %s: [Unit] StartLimitIntervalSec=150 StartLimitBurst=15, [Service] "
+                             "RestartSec=5",
+                             check_unit_get(c->unit, "Id"));
         }
 }
 
@@ -192,7 +209,8 @@ static bool has_condition(struct check *c, const char *file) {
         _cleanup_free_ char *text = NULL;
         char path[CHECK_PATH_MAX];
 
-        return *file && check_path(c, file, path) && host_read(path, &text) == 0 && strstr(text, "\nConditionPathExists=!" DISABLED "\n");
+        return *file && check_path(c, file, path) && host_read(path, &text) == 0 &&
+               strstr(text, "\nConditionPathExists=!" DISABLED "\n");
 }
 
 void check_row_disabled(struct check *c, const struct manifest *m) {
@@ -216,13 +234,18 @@ void check_row_disabled(struct check *c, const struct manifest *m) {
         while ((file = strsep(&rest, " ")))
                 conditioned |= has_condition(c, file);
         if (conditioned == telephony)
-                check_pass(c, telephony ? "its unit is not started while " DISABLED " is there" : "it is started whether or not " DISABLED " is there");
+                check_pass(c, telephony ? "its unit is not started while " DISABLED " is there" :
+                                          "it is started whether or not " DISABLED " is there");
         else if (telephony) {
                 check_fail(c, "%s is started although " DISABLED " is there", check_unit_get(c->unit, "Id"));
-                check_remedy(c, "systemctl edit %s: [Unit] ConditionPathExists=!" DISABLED, check_unit_get(c->unit, "Id"));
+                check_remedy(c, "systemctl edit %s: [Unit] ConditionPathExists=!" DISABLED,
+                             check_unit_get(c->unit, "Id"));
         } else {
-                check_fail(c, "%s has a condition on " DISABLED ", and is no telephony", check_unit_get(c->unit, "Id"));
-                check_remedy(c, "take ConditionPathExists= out of its drop-ins (systemctl cat %s), or mend wazo_service.filter in the manifest",
+                check_fail(c, "%s has a condition on " DISABLED ", and is no telephony",
+                           check_unit_get(c->unit, "Id"));
+                check_remedy(c,
+                             "take ConditionPathExists= out of its drop-ins (systemctl cat %s), or mend "
+                             "wazo_service.filter in the manifest",
                              check_unit_get(c->unit, "Id"));
         }
 }

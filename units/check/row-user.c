@@ -38,9 +38,12 @@ void check_row_user(struct check *c, const struct manifest *m) {
 
                 for (unsigned j = 0; j < ELEMENTSOF(p->uids); j++)
                         if (p->uids[j] != user.uid) {
-                                check_fail(c, "process %d runs as uid %u, which is not that of %s (%u)", (int) p->pid, p->uids[j], m->user, user.uid);
-                                check_remedy(c, "set \"user: %s\" in %s and start it again; if the manifest is wrong, mend its \"user\"", m->user,
-                                             m->config ? m->config : "its configuration");
+                                check_fail(c, "process %d runs as uid %u, which is not that of %s (%u)", (int) p->pid,
+                                           p->uids[j], m->user, user.uid);
+                                check_remedy(c,
+                                             "set \"user: %s\" in %s and start it again; if the manifest is wrong, "
+                                             "mend its \"user\"",
+                                             m->user, m->config ? m->config : "its configuration");
                                 return;
                         }
         }
@@ -52,8 +55,10 @@ void check_row_capabilities(struct check *c, const struct manifest *m) {
                 return;
         for (size_t i = 0; i < c->processes->n; i++)
                 if (c->processes->list[i].capabilities != 0) {
-                        check_fail(c, "process %d has the capabilities 0x%" PRIx64, (int) c->processes->list[i].pid, c->processes->list[i].capabilities);
-                        check_remedy(c, "take AmbientCapabilities= out of the drop-ins of %s, and start it again", m->facts.unit.name);
+                        check_fail(c, "process %d has the capabilities 0x%" PRIx64, (int) c->processes->list[i].pid,
+                                   c->processes->list[i].capabilities);
+                        check_remedy(c, "take AmbientCapabilities= out of the drop-ins of %s, and start it again",
+                                     m->facts.unit.name);
                         return;
                 }
         check_pass(c, "no process has a capability");
@@ -65,8 +70,8 @@ void check_row_shell(struct check *c, const struct manifest *m) {
 
         if (is_root(c, m) || !find_user(c, m, &user))
                 return;
-        if (!streq(user.shell, "/usr/sbin/nologin") && !streq(user.shell, "/sbin/nologin") && !streq(user.shell, "/bin/false") &&
-            !streq(user.shell, "/usr/bin/false")) {
+        if (!streq(user.shell, "/usr/sbin/nologin") && !streq(user.shell, "/sbin/nologin") &&
+            !streq(user.shell, "/bin/false") && !streq(user.shell, "/usr/bin/false")) {
                 check_fail(c, "the shell of %s is %s", m->user, *user.shell ? user.shell : "/bin/sh");
                 check_remedy(c, "usermod --shell /usr/sbin/nologin %s", m->user);
                 return;
@@ -98,8 +103,9 @@ void check_row_home(struct check *c, const struct manifest *m) {
         }
         if (!check_path(c, user.home, path))
                 return;
-        if (strncmp(user.home, "/home/", 6) == 0 || (access(path, F_OK) == 0 && strncmp(user.home, "/var/lib/", 9) != 0 &&
-                                                      !(m->facts.home && streq(m->facts.home, user.home)))) {
+        if (strncmp(user.home, "/home/", 6) == 0 ||
+            (access(path, F_OK) == 0 && strncmp(user.home, "/var/lib/", 9) != 0 &&
+             !(m->facts.home && streq(m->facts.home, user.home)))) {
                 check_fail(c, "the home of %s is %s", m->user, user.home);
                 check_remedy(c, "usermod --home %s %s", m->facts.home ?: "/nonexistent", m->user);
                 return;
@@ -116,7 +122,10 @@ void check_row_account(struct check *c, const struct manifest *m) {
                 return;
         if (user.uid >= 1000) {
                 check_fail(c, "the uid of %s is %u: no system account", m->user, user.uid);
-                check_remedy(c, "stop the service; deluser %s; adduser --system --group --no-create-home %s; give it its files again", m->user, m->user);
+                check_remedy(c,
+                             "stop the service; deluser %s; adduser --system --group --no-create-home %s; give it "
+                             "its files again",
+                             m->user, m->user);
                 return;
         }
         r = host_group(c->root, m->user, &group);

@@ -26,12 +26,23 @@ struct check_units {
 static const struct {
         const char *interface, *name, *type;
 } properties[] = {
-        {UNIT_INTERFACE, "Id", "s"},          {UNIT_INTERFACE, "LoadState", "s"},     {UNIT_INTERFACE, "ActiveState", "s"},
-        {UNIT_INTERFACE, "SubState", "s"},    {UNIT_INTERFACE, "UnitFileState", "s"}, {UNIT_INTERFACE, "FragmentPath", "s"},
-        {UNIT_INTERFACE, "DropInPaths", "as"}, {UNIT_INTERFACE, "After", "as"},       {UNIT_INTERFACE, "StartLimitIntervalUSec", "t"},
-        {UNIT_INTERFACE, "StartLimitBurst", "u"}, {SERVICE_INTERFACE, "Type", "s"},   {SERVICE_INTERFACE, "Restart", "s"},
-        {SERVICE_INTERFACE, "RestartUSec", "t"}, {SERVICE_INTERFACE, "PIDFile", "s"}, {SERVICE_INTERFACE, "MainPID", "u"},
-        {SERVICE_INTERFACE, "ControlGroup", "s"}, {SERVICE_INTERFACE, "RuntimeDirectory", "as"},
+        {UNIT_INTERFACE, "Id", "s"},
+        {UNIT_INTERFACE, "LoadState", "s"},
+        {UNIT_INTERFACE, "ActiveState", "s"},
+        {UNIT_INTERFACE, "SubState", "s"},
+        {UNIT_INTERFACE, "UnitFileState", "s"},
+        {UNIT_INTERFACE, "FragmentPath", "s"},
+        {UNIT_INTERFACE, "DropInPaths", "as"},
+        {UNIT_INTERFACE, "After", "as"},
+        {UNIT_INTERFACE, "StartLimitIntervalUSec", "t"},
+        {UNIT_INTERFACE, "StartLimitBurst", "u"},
+        {SERVICE_INTERFACE, "Type", "s"},
+        {SERVICE_INTERFACE, "Restart", "s"},
+        {SERVICE_INTERFACE, "RestartUSec", "t"},
+        {SERVICE_INTERFACE, "PIDFile", "s"},
+        {SERVICE_INTERFACE, "MainPID", "u"},
+        {SERVICE_INTERFACE, "ControlGroup", "s"},
+        {SERVICE_INTERFACE, "RuntimeDirectory", "as"},
 };
 
 int check_units_open(struct check_units **ret) {
@@ -74,7 +85,8 @@ static const struct check_unit *add(struct check_units *units, const char *name,
         return units->list[units->n++] = unit;
 }
 
-static void write_property(sd_bus *bus, const char *path, const char *interface, const char *name, const char *type, FILE *to) {
+static void write_property(sd_bus *bus, const char *path, const char *interface, const char *name, const char *type,
+                           FILE *to) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *text;
         uint64_t big;
@@ -102,7 +114,8 @@ static const struct check_unit *ask(struct check_units *units, const char *name)
         size_t size;
         FILE *to;
 
-        if (sd_bus_call_method(units->bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", NULL, &reply, "s", name) < 0 ||
+        if (sd_bus_call_method(units->bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", NULL, &reply, "s",
+                               name) < 0 ||
             sd_bus_message_read_basic(reply, 'o', &path) <= 0)
                 return NULL;
         to = open_memstream(&text, &size);
@@ -159,7 +172,8 @@ static const struct check_unit *find_known(struct check_units *units, const char
 
                 if (fnmatch(name, unit->name, 0) != 0)
                         continue;
-                if (best && check_unit_is(best, "ActiveState", "active") != check_unit_is(unit, "ActiveState", "active")) {
+                if (best &&
+                    check_unit_is(best, "ActiveState", "active") != check_unit_is(unit, "ActiveState", "active")) {
                         if (check_unit_is(unit, "ActiveState", "active"))
                                 best = unit;
                 } else if (!best || strverscmp(best->name, unit->name) < 0)
@@ -192,7 +206,8 @@ const char *check_unit_get(const struct check_unit *unit, const char *property) 
         for (const char *line = unit->text; line && *line; line = strchr(line, '\n')) {
                 line += *line == '\n';
                 if (strncmp(line, property, n) == 0 && line[n] == '=') {
-                        (void) snprintf(value, sizeof(values[0]), "%.*s", (int) strcspn(line + n + 1, "\n"), line + n + 1);
+                        (void) snprintf(value, sizeof(values[0]), "%.*s", (int) strcspn(line + n + 1, "\n"),
+                                        line + n + 1);
                         break;
                 }
         }
@@ -221,7 +236,8 @@ uint64_t check_unit_usec(const struct check_unit *unit, const char *property) {
         static const struct {
                 const char *name;
                 uint64_t usec;
-        } parts[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}, {"min", 60000000}, {"h", 3600000000}, {"d", 86400000000}};
+        } parts[] = {{"us", 1},         {"ms", 1000},      {"s", 1000000},
+                     {"min", 60000000}, {"h", 3600000000}, {"d", 86400000000}};
         const char *at = check_unit_get(unit, property);
         uint64_t sum = 0;
         char *end;

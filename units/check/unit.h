@@ -16,8 +16,9 @@ int check_units_read(const char *path, struct check_units **ret) _must_check_;
 struct check_units *check_units_free(struct check_units *units);
 
 /*
- * The unit of a name, in which one '*' may stand: then the best of those that fit, active ones before others, a higher version
- * before a lower. NULL when nothing is known of it. Lives as long as @units. A unit that is not there has LoadState not-found.
+ * The unit of a name, in which one '*' may stand: then the best of those that fit, active ones before others, a
+ * higher version before a lower. NULL when nothing is known of it. Lives as long as @units. A unit that is not there
+ * has LoadState not-found.
  */
 const struct check_unit *check_units_find(struct check_units *units, const char *name);
 

@@ -8,8 +8,8 @@
 
 #include "lib/util.h"
 
-/* Becomes the program of the command argv[0], with the words after it. Returns 0 when no program has this command; else a negative
- * errno, when it could not be executed. */
+/* Becomes the program of the command argv[0], with the words after it. Returns 0 when no program has this command;
+ * else a negative errno, when it could not be executed. */
 int delegate(char **argv);
 
 /* A line for each. */
