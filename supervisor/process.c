@@ -19,6 +19,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/nursery.h"
 #include "supervisor/orphans.h"
+#include "supervisor/reaper.h"
 #include "supervisor/spawn.h"
 #include "supervisor/stderr.h"
 #include "supervisor/watch.h"
@@ -30,7 +31,6 @@
 #define QUEUE_MAX 1024
 #define LEADERLESS_NSEC NSEC_PER_SEC
 #define OOM_KILLS_NSEC (100 * NSEC_PER_MSEC)
-#define DEATH_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
 /* ---- the end ---- */
 
@@ -70,7 +70,7 @@ static enum wire_cause cause_of(const struct process *p, const siginfo_t *info) 
         return WIRE_CAUSE_SIGNAL;
 }
 
-static void collect(struct process *p) {
+void process_ended(struct process *p) {
         struct service *s = p->service;
         struct rusage usage = {0};
         siginfo_t info = {0};
@@ -102,11 +102,6 @@ static void collect(struct process *p) {
         orphans_of(s, p->pid);
         deaths_end(s);
         (void) process_free(p);
-}
-
-static int on_death(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        collect(userdata);
-        return 0;
 }
 
 /* ---- messages ---- */
@@ -276,8 +271,7 @@ int process_born(struct process *p, pid_t pid, int pidfd) {
         cgroups_enter(p);
         if (service_unit(p->service, p->slot)->plan)
                 cgroups_limit(p, service_unit(p->service, p->slot)->plan);
-        /* Death comes after what was still said: the channel's events have the better priority. */
-        r = watch_fd(p->service->event, &p->pidfd_source, pidfd, EPOLLIN, on_death, p, DEATH_PRIORITY);
+        r = reaper_watch(p);
         return r < 0 || process_is_spare(p) ? r : listen_to(p);
 }
 
@@ -296,7 +290,7 @@ struct process *process_free(struct process *p) {
                 return NULL;
         unlink_from_unit(p);
         /* Out of the loop first: a copy of the descriptor in a child would keep it in epoll. */
-        p->pidfd_source = sd_event_source_disable_unref(p->pidfd_source);
+        reaper_forget(p);
         p->channel_source = sd_event_source_disable_unref(p->channel_source);
         p->leaderless_source = sd_event_source_disable_unref(p->leaderless_source);
         notify_socket_close(p);

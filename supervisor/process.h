@@ -10,6 +10,9 @@
  * event of the policy, at once or later. */
 void process_spawn(struct service *s, uint32_t slot, uint32_t generation);
 
+/* Its process has ended: reads what it still said, and does what follows from it. What reaper_init() is given. */
+void process_ended(struct process *p);
+
 /*
  * The parts that both ways of birth share: the process object with its channel, standard error and ring; the child's ends
  * are returned in @ret_ends (channel, standard error, ring), owned by the caller. -ENOMEM or what the kernel said.

@@ -13,6 +13,7 @@
 #include "supervisor/nursery.h"
 #include "supervisor/orphans.h"
 #include "supervisor/process.h"
+#include "supervisor/reaper.h"
 #include "supervisor/reload.h"
 #include "supervisor/report.h"
 #include "supervisor/watch.h"
@@ -239,6 +240,8 @@ static int begin(struct service *s) {
         if (r >= 0)
                 r = orphans_init(s);
         if (r >= 0)
+                r = reaper_init(s, process_ended);
+        if (r >= 0)
                 r = notify_init(s);
         if (r >= 0)
                 r = reload_init(s);
@@ -256,6 +259,7 @@ static void finish(struct service *s) {
         deaths_done(s);
         reload_done(s);
         orphans_done(s);
+        reaper_done(s);
         policy_done(&s->policy);
         (void) sd_event_source_disable_unref(s->timer);
         (void) sd_event_source_disable_unref(s->feed_source);

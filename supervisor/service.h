@@ -7,6 +7,7 @@
  *              and death                        feed       tells gateways and control what is going on
  *   nursery    births without exec              deaths     hands crash records to control
  *   cgroup     one for each process, where there can be
+ *   reaper     hears of the ends of children
  *   act        carries the decisions out        reload     works out a new plan and applies what differs
  *   notify     speaks to systemd                command    obeys operators
  */
@@ -51,7 +52,7 @@ struct process {
         enum wire_kind kind;
         pid_t pid;
         int pidfd, channel, stderr_fd, ring, notify_fd;
-        sd_event_source *pidfd_source, *channel_source, *stderr_source, *notify_source, *leaderless_source;
+        sd_event_source *channel_source, *stderr_source, *notify_source, *leaderless_source;
         struct channel_queue queue;
         struct subscriber *subscriber;    /* gateways, control and relay */
         struct stderr_lines *lines;       /* once it printed anything */
@@ -109,6 +110,7 @@ struct service {
         struct cgroups *cgroups;
         struct deaths *deaths;
         struct orphans *orphans;
+        struct reaper *reaper;
         struct reload *reload;
         pid_t reload_child;               /* the configuration child, while there is one */
 

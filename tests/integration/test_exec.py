@@ -270,3 +270,33 @@ def test_a_hundred_at_once():
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: sum(n.startswith('many') and pid not in pids for n, pid in s.pids().items()) == 100, 10)
+
+
+def test_the_end_of_many_costs_what_many_ends_cost():
+    """No more for each than that of a few: nothing looks at all for the sake of one."""
+    many, few = 600, 40
+    s = service(worker('sleeper', ['/bin/sleep', 'infinity'], f', instances: {many}'), {'healthy': '1s'})
+
+    def cpu():
+        return int(proc(s.pid, 'schedstat').split()[0])
+
+    def running(but=()):
+        now = {pid for pid in children(s.pid) if b'infinity' in proc(pid, 'cmdline')}
+        return len(now) == many and now.isdisjoint(but) and now
+
+    def kill(n):
+        victims = sorted(wait_for(running, 10, 'not all run'))[:n]
+        time.sleep(0.3)
+        begin = cpu()
+        # It sees them all in one look.
+        os.kill(s.pid, signal.SIGSTOP)
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        os.kill(s.pid, signal.SIGCONT)
+        wait_for(lambda: running(victims), 20, 'not all run again', every=0.1)
+        return (cpu() - begin) / n
+
+    with s:
+        alone = min(kill(few) for _ in range(3))
+        together = min(kill(many) for _ in range(2))
+        assert together < 1.6 * alone, f'{alone / 1e3:.0f} us for each of {few}, {together / 1e3:.0f} us for each of {many}'
