@@ -32,11 +32,11 @@ class Proxy:
     pass stays where it is, as on a line that is dead.
     """
 
-    def __init__(self, target):
+    def __init__(self, target, address='127.0.0.1'):
         self.target, self.up, self.down = target, None, None
-        self.connections = self.sent_up = self.sent_down = 0
+        self.connections = self.refused = self.sent_up = self.sent_down = 0
         self._pairs, self._lock, self._end = [], threading.Lock(), False
-        self._listener = socket.create_server(('127.0.0.1', 0))
+        self._listener = socket.create_server((address, 0))
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -53,6 +53,7 @@ class Proxy:
         try:
             server = socket.create_connection(('127.0.0.1', self.target), timeout=5)
         except OSError:
+            self.refused += 1
             reset(client)
             return
         client.settimeout(5)

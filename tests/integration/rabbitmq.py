@@ -24,7 +24,7 @@ import time
 
 import pika
 
-from harness import NOBODY, ROOT, SLOW, free_port, run_as, scratch, wait_for
+from harness import NOBODY, ROOT, SLOW, free_port, run_as, wait_for
 
 SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
 USER, PASSWORD = 'wazo', 'b7-broker-secret'
@@ -55,14 +55,14 @@ class Broker:
     """Listens on port, and with TLS on tls_port; path('ca.crt') is what to trust."""
 
     def __init__(self):
-        self.home = tempfile.mkdtemp(dir=scratch(), prefix='rabbit-')
+        self.home = tempfile.mkdtemp(prefix='wazo-rabbitmq-')
         os.chmod(self.home, 0o755)
         self.port, self.tls_port = free_port(), free_port()
         self._dist_port, self._epmd_port = free_port(), free_port()
         self._cookie = secrets.token_hex(16)
         self._name = f'wazo{secrets.token_hex(4)}'
         self._epmd = self.process = None
-        self._stopped = False
+        self.stopped = False
         self._observers = []
         certificates(self.home)
         self._write('rabbitmq.conf', self._configuration())
@@ -134,8 +134,8 @@ class Broker:
 
     def start(self):
         """Starts it, with what it kept, and waits."""
-        if self._stopped:
-            self._stopped = False
+        if self.stopped:
+            self.stopped = False
             self.erl('rabbit:start()')
         else:
             self.launch()
@@ -157,12 +157,12 @@ class Broker:
         """As rabbitmqctl stop_app: its connections are closed, its ports too, and it keeps what is durable."""
         self._forget()
         self.erl('rabbit:stop()')
-        self._stopped = True
+        self.stopped = True
 
     def kill(self):
         """As a power cut: only what it has confirmed is there afterwards."""
         self._forget()
-        self._stopped = False
+        self.stopped = False
         self.process.kill()
         self.process.wait()
         self._end_group(self.process.pid)
@@ -220,6 +220,7 @@ class Broker:
 
     def cut_connections(self):
         """connection.close to all of them, as an administrator does."""
+        self._forget()
         self.erl('[rabbit_networking:close_connection(P, "cut by the test") || P <- rabbit_networking:connections()]')
 
     def password(self, password):
@@ -269,13 +270,22 @@ class Observer:
         self.broker, self.exchange, self.queue = broker, exchange, 'observer-' + secrets.token_hex(4)
         self.arguments = arguments or {}
         self._connection = self._channel = None
-        self.channel().exchange_declare(exchange, 'headers', durable=True)
+        self.declare()
+
+    def declare(self):
+        self.channel().exchange_declare(self.exchange, 'headers', durable=True)
         self._channel.queue_declare(self.queue, durable=True, arguments=self.arguments)
-        self._channel.queue_bind(self.queue, exchange, arguments={'x-match': 'all'})
+        self._channel.queue_bind(self.queue, self.exchange, arguments={'x-match': 'all'})
+
+    def delete_exchange(self):
+        self.channel().exchange_delete(self.exchange)
+
+    def new_connection(self):
+        return pika.BlockingConnection(self.broker.parameters())
 
     def channel(self):
         if not self._connection or not self._connection.is_open:
-            self._connection = pika.BlockingConnection(self.broker.parameters())
+            self._connection = self.new_connection()
             self._channel = self._connection.channel()
         return self._channel
 
@@ -294,38 +304,34 @@ class Observer:
 
     def take(self, n, seconds=20, more=0.0):
         """The next n messages, in their order. more: how long to wait for one too many."""
-        found = self._read(lambda taken: len(taken) >= n, seconds, more)
+        found = self._read(seconds * SLOW, lambda taken: len(taken) >= n)
+        if more:
+            found += self._read(more)
         assert len(found) == n, f'{len(found)} of {n} messages: {found[-10:]}'
         return found
 
     def take_some(self, seconds):
-        """Whatever comes until there is nothing for so long."""
-        found = []
-        while piece := self._read(bool, seconds, 0.0):
+        """Whatever comes, until there is nothing for so long."""
+        found = self._read(seconds)
+        while found and (piece := self._read(seconds)):
             found += piece
         return found
 
-    def take_until(self, enough, seconds=20):
-        """The next messages, until enough(all of them)."""
-        found = self._read(enough, seconds, 0.0)
-        assert enough(found), f'not enough: {len(found)} messages: {found[-10:]}'
-        return found
-
-    def _read(self, enough, seconds, more):
-        found, until, late = [], time.monotonic() + seconds * (1 if seconds < 1 else SLOW), False
-        channel = self.channel()
+    def _read(self, seconds, enough=lambda found: False):
+        """For so long at most; what is there is taken first."""
+        found, channel, last = [], self.channel(), 0
+        until = time.monotonic() + seconds
         channel.basic_qos(prefetch_count=ACK_EVERY * 2)
-        while True:
-            method, properties, body = next(channel.consume(self.queue, inactivity_timeout=max(until - time.monotonic(), 0.001)))
-            if method:
-                found.append(Message(method, properties, body))
-                if len(found) % ACK_EVERY == 0:
-                    channel.basic_ack(method.delivery_tag, multiple=True)
-            if not late and enough(found):
-                late, until = True, time.monotonic() + more
-            if time.monotonic() >= until:
+        while not enough(found):
+            method, properties, body = next(channel.consume(self.queue, inactivity_timeout=max(until - time.monotonic(), 0.01)))
+            if not method:
                 break
-        if len(found) % ACK_EVERY:
-            channel.basic_ack(0, multiple=True)
-        channel.cancel()
+            found.append(Message(method, properties, body))
+            last = method.delivery_tag
+            if len(found) % ACK_EVERY == 0:
+                channel.basic_ack(last, multiple=True)
+                last = 0
+        if last:
+            channel.basic_ack(last, multiple=True)
+        channel.cancel()  # what it was given beyond these goes back into the queue
         return found
