@@ -12,7 +12,7 @@ import pytest
 
 import rabbitmq
 from burst import *
-from harness import SLOW, Service, scratch, wait_for
+from harness import SLOW, Service, free_port, scratch, wait_for
 from proxy import Impostor, Proxy
 from rest import Client
 
@@ -274,8 +274,9 @@ def test_a_black_hole(broker):
 
 def test_nobody_there_is_told_once(broker):
     """It is tried again and again; the log has it once."""
-    with Proxy(1) as proxy:
-        with bus_service(broker.settings('none', port=proxy.port)) as service:
-            wait_for(lambda: proxy.refused >= 3, 20)
-            lines = [line for line in told(service, 'RabbitMQ') if 'request' not in line]
-            assert len(lines) == 1, lines
+    port = free_port()
+    with bus_service(broker.settings('none', port=port)) as service:
+        wait_publisher(service, state='backoff', retry_in_ms=lambda wait: wait and wait > 1000)
+        status, lines = publisher(service), [line for line in told(service, 'RabbitMQ') if 'request' not in line]
+        assert f'127.0.0.1:{port}' in status['reason'] and 'refused' in status['reason']
+        assert len(lines) == 1 and status['reason'] in lines[0], lines
