@@ -432,7 +432,8 @@ START_TEST(plugin_directory) {
         request.plugin_dir = dir;
         files_write_object("own/mine.so", 8);
         files_write_description("own/described.json", "mine", 8, ROUTE("/mine", "GET"), "");
-        add_describe("#!/bin/sh\nread -r line; [ -z \"$line\" ] || exit 9\n[ -e /proc/self/fd/5 ] && exit 8\ncat \"${1%/*}/described.json\"\n");
+        add_describe("#!/bin/sh\n[ \"$1\" = --sandbox ] || exit 9\n[ -e /proc/self/fd/5 ] && exit 8\n"
+                     "case $(readlink /proc/$$/fd/0) in /memfd:sandbox*) ;; *) exit 7;; esac\ncat \"${2%/*}/described.json\"\n");
         ck_assert_int_eq(build(), 0);
         ck_assert_str_eq(files_findings(&findings), "");
         ck_assert_str_eq(plan_find(&plan, "mine")->plugin_path, files_path("own/mine.so"));
