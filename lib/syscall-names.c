@@ -3,11 +3,6 @@
 
 #include "lib/util.h"
 
-/* "0 read\n1 write\n...": one text, so that it needs no relocation, and no process a page of its own for it. */
-static const char table[] =
-#include "lib/syscall-table.h"
-        ;
-
 static size_t put_number(char *to, size_t size, unsigned number) {
         char digits[12];
         size_t n = 0, used = 0;
@@ -25,7 +20,7 @@ void syscall_name(int number, char *to, unsigned long size) {
         size_t n = put_number(wanted, sizeof(wanted), (unsigned) number);
 
         wanted[n++] = ' ';
-        for (const char *line = table; *line; line += strcspn(line, "\n") + 1)
+        for (const char *line = syscall_table; *line; line += strcspn(line, "\n") + 1)
                 if (strncmp(line, wanted, n) == 0) {
                         size_t length = MIN(strcspn(line + n, "\n"), size - 1);
 
