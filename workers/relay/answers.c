@@ -53,16 +53,16 @@ static json_t *json_wall(uint64_t nsec) {
 }
 
 static json_t *json_since(uint64_t wall) {
-        uint64_t now = now_realtime();
+        uint64_t now = now_realtime(), msec = now > wall ? (now - wall) / NSEC_PER_MSEC : 0;
 
-        return json_integer((json_int_t) (now > wall ? (now - wall) / NSEC_PER_MSEC : 0));
+        return json_integer((json_int_t) msec);
 }
 
 /* A moment of CLOCK_MONOTONIC that is to come; null for none. */
 static json_t *json_until(uint64_t at) {
-        uint64_t now = now_monotonic();
+        uint64_t now = now_monotonic(), msec = at > now ? (at - now) / NSEC_PER_MSEC : 0;
 
-        return at == 0 ? json_null() : json_integer((json_int_t) (at > now ? (at - now) / NSEC_PER_MSEC : 0));
+        return at == 0 ? json_null() : json_integer((json_int_t) msec);
 }
 
 static json_t *json_age(const char *stamp) {

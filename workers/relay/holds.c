@@ -47,5 +47,5 @@ uint64_t retry_wait_msec(unsigned tries, uint32_t random) {
         for (unsigned i = 1; i < tries && nominal < RETRY_CAP_MSEC; i++)
                 nominal *= 2;
         nominal = MIN(nominal, (uint64_t) RETRY_CAP_MSEC);
-        return nominal / 2 + (uint64_t) ((double) (nominal / 2) * ((double) random / UINT32_MAX));
+        return nominal / 2 + nominal / 2 * random / UINT32_MAX;
 }
