@@ -106,6 +106,11 @@ class Service:
                     found[words[0].split(': ')[-1] if ': ' in words[0] else words[-1]] = pid
         return found
 
+    def suite(self, *words):
+        """wazo-suite's answer."""
+        argv = [os.path.join(BUILD, 'workers/control/client/wazo-suite'), '--dev', self.path, *words]
+        return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
+
     def stop(self):
         if self.child is None:
             return
