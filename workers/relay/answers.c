@@ -90,6 +90,7 @@ static int add_rows(json_t *part, struct db *db, const char *kind) {
 
 static json_t *publisher_json(struct relay *r) {
         const struct publisher *p = &r->publisher;
+        uint64_t confirmed = p->confirmed + p->n_done;
         struct broker_status status = {.state = BROKER_OFF, .reason = r->with_bus ? r->bus_failure : "RabbitMQ is not configured"};
         char broker[320] = "";
 
@@ -109,7 +110,7 @@ static json_t *publisher_json(struct relay *r) {
                          "connects", (json_int_t) status.connects,
                          "in_flight", (json_int_t) window_waiting(&p->window),
                          "published", (json_int_t) p->published,
-                         "confirmed", (json_int_t) (p->confirmed + p->n_done),
+                         "confirmed", (json_int_t) confirmed,
                          "nacked", (json_int_t) p->nacked,
                          "returned", (json_int_t) p->returned,
                          "retried", (json_int_t) p->retried);
