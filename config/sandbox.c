@@ -22,7 +22,7 @@ static const struct sandbox_path everybodys[] = {
         {"/dev/urandom", LANDLOCK_GRANT_READ},
 };
 
-/* Who asks for names of hosts or groups. Files of /etc are replaced, not written: a rule about one would not outlive that. */
+/* Who asks for names of hosts. Files of /etc are replaced, not written: a rule about one would not outlive that. */
 static const struct sandbox_path of_names[] = {
         {"/etc", LANDLOCK_GRANT_READ},
         {"/run/systemd/resolve", LANDLOCK_GRANT_READ},
@@ -30,13 +30,6 @@ static const struct sandbox_path of_names[] = {
         {"/run/NetworkManager", LANDLOCK_GRANT_READ},
         {"/usr/share/ca-certificates", LANDLOCK_GRANT_READ},
         {"/usr/local/share/ca-certificates", LANDLOCK_GRANT_READ},
-};
-
-static const struct sandbox_path of_groups[] = {
-        {"/etc/nsswitch.conf", LANDLOCK_GRANT_READ},
-        {"/etc/passwd", LANDLOCK_GRANT_READ},
-        {"/etc/group", LANDLOCK_GRANT_READ},
-        {"/run/systemd/userdb", LANDLOCK_GRANT_READ},
 };
 
 /* The configuration of the system's TLS. */
@@ -120,10 +113,7 @@ static int for_gateway(struct maker *m) {
 }
 
 static int for_control(struct maker *m) {
-        int r = grant_all(m, of_groups, ELEMENTSOF(of_groups));
-
-        m->needs |= FILTER_UNIX;
-        return r >= 0 ? grant(m, m->request->facts->crashes_dir, LANDLOCK_GRANT_READ | LANDLOCK_GRANT_WRITE) : r;
+        return grant(m, m->request->facts->crashes_dir, LANDLOCK_GRANT_READ | LANDLOCK_GRANT_WRITE);
 }
 
 static int for_once(struct maker *m) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/slices.h"
 
+#include <grp.h>
+
 #include "config/section.h"
 
 #define CRASHES_KEPT 10
@@ -97,11 +99,18 @@ int slice_gateway(const struct slice_facts *facts, char **ret) {
                     ret);
 }
 
+/* Looked up here: in its sandbox control could not. */
+static json_t *control_gid(const char *name) {
+        const struct group *group = *name ? getgrnam(name) : NULL;
+
+        return group ? json_integer((json_int_t) group->gr_gid) : json_null();
+}
+
 int slice_control(const struct slice_facts *facts, char **ret) {
-        return dump(json_pack("{s:s, s:{s:s, s:i}, s:s, s:s, s:b}",
+        return dump(json_pack("{s:s, s:{s:s, s:i}, s:o, s:s, s:b}",
                               "service", facts->service,
                               "crashes", "dir", facts->crashes_dir, "keep", CRASHES_KEPT,
-                              "group", facts->control_group,
+                              "gid", control_gid(facts->control_group),
                               "interface", "io.wazo.suite",
                               "owner_commands", facts->owner_commands),
                     ret);

@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "workers/control/access.h"
 
-#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 /* More groups than this nobody is in. */
 #define GROUPS_MAX 1024
-#define GROUP_TEXT_MAX (64U * 1024)
 
-static gid_t find_group(const char *name) {
-        _cleanup_free_ char *text = malloc(GROUP_TEXT_MAX);
-        struct group group, *found = NULL;
-
-        if (!name[0] || !text || getgrnam_r(name, &group, text, GROUP_TEXT_MAX, &found) != 0 || !found)
-                return (gid_t) -1;
-        return found->gr_gid;
-}
-
-int access_rules_init(struct access_rules *rules, const char *group, bool owner_commands, int listener) {
+int access_rules_init(struct access_rules *rules, gid_t group, bool owner_commands, int listener) {
         struct stat st;
 
         if (fstat(listener, &st) < 0)
                 return -errno;
         *rules = (struct access_rules) {
-                .own_uid = geteuid(), .socket_owner = st.st_uid, .group = find_group(group), .owner_commands = owner_commands,
+                .own_uid = geteuid(), .socket_owner = st.st_uid, .group = group, .owner_commands = owner_commands,
         };
         return 0;
 }

@@ -15,8 +15,8 @@ struct access_rules {
         bool owner_commands; /* in --dev the owner of it all is the operator */
 };
 
-/* @group: a group's name, "" for none; @listener: the listening socket. */
-int access_rules_init(struct access_rules *rules, const char *group, bool owner_commands, int listener) _must_check_;
+/* @group: of those who may command, (gid_t) -1 for none; @listener: the listening socket. */
+int access_rules_init(struct access_rules *rules, gid_t group, bool owner_commands, int listener) _must_check_;
 
 /* Of the peer of a connected socket. ACCESS_NONE when the kernel does not say who it is. */
 enum access access_of_peer(const struct access_rules *rules, int fd);

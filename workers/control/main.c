@@ -35,6 +35,7 @@ static void open_crashes(struct control *c, const json_t *crashes) {
 
 static int read_slice(struct control *c, int listener) {
         _cleanup_free_ char *text = NULL;
+        const json_t *gid;
         json_t *slice;
         size_t size;
         int r;
@@ -48,7 +49,9 @@ static int read_slice(struct control *c, int listener) {
                 return -EBADMSG;
         }
         open_crashes(c, json_object_get(slice, "crashes"));
-        r = access_rules_init(&c->server.rules, strempty(json_string_value(json_object_get(slice, "group"))),
+        /* Null where there is no such group, which is then nobody's. */
+        gid = json_object_get(slice, "gid");
+        r = access_rules_init(&c->server.rules, json_is_integer(gid) ? (gid_t) json_integer_value(gid) : (gid_t) -1,
                               json_is_true(json_object_get(slice, "owner_commands")), listener);
         json_decref(slice);
         return r;
