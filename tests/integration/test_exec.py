@@ -245,6 +245,7 @@ def test_requirements_come_first(run):
 def test_a_flood_does_not_stop_the_others(run):
     s = run({'loud': ('exec yes', ''), 'good': ('exec sleep infinity', '')})
     s.wait_log(r'\(sleepers\.loud\): \[pid \d+\] y$')
+    s.wait_state('good', 'ready')
     for _ in range(3):
         pid = s.kill('good')
         begin = time.monotonic()

@@ -44,6 +44,10 @@ static const struct wazo_setting settings[] = {
         {},
 };
 
+static const struct wazo_needs needs = {
+        .write = (const char *const[]) {"{fifo}", NULL},
+};
+
 const struct wazo_plugin wazo_plugin = {
         .abi = WAZO_PLUGIN_ABI,
         .size = sizeof(struct wazo_plugin),
@@ -51,5 +55,6 @@ const struct wazo_plugin wazo_plugin = {
         .version = "1.0",
         .routes = routes,
         .settings = settings,
+        .needs = &needs,
         .init = start,
 };
