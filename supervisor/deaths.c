@@ -112,6 +112,12 @@ static void describe(struct service *s, const struct policy_action *action, stru
                 ret->inflight = *d->process->inflight;
 }
 
+/* In the journal, lines about a worker and its request can be asked for like those that it writes itself. */
+static void log_about(const struct wire_death *death) {
+        log_set_plugin(death && death->kind == WIRE_KIND_PLUGIN ? death->name : NULL);
+        log_set_request(death && death->inflight.request_id[0] ? death->inflight.request_id : NULL);
+}
+
 static void log_death(const struct wire_death *death, uint64_t restart) {
         char next[64];
 
@@ -121,8 +127,10 @@ static void log_death(const struct wire_death *death, uint64_t restart) {
                 (void) strcopy(next, sizeof(next), "it is started again at once");
         else
                 (void) snprintf(next, sizeof(next), "it is started again in %.1f s", (double) restart / (double) NSEC_PER_SEC);
+        log_about(death);
         log_warning("worker '%s' (pid %d) ended after %.1f s: %s: %s; %s", death->name, (int) death->pid,
                     (double) death->uptime_nsec / (double) NSEC_PER_SEC, wire_cause_to_string(death->cause), death->reason, next);
+        log_about(NULL);
 }
 
 void deaths_record(struct service *s, const struct policy_action *action) {
@@ -156,6 +164,9 @@ void deaths_inflight(struct service *s, const struct wire_inflight *inflight) {
         for (struct record *record = s->deaths->first; record; record = record->next)
                 if (record->death.slot == inflight->slot && record->death.generation == inflight->generation) {
                         record->death.inflight = *inflight;
+                        log_about(&record->death);
+                        log_warning("worker '%s' had a request when it ended: %s %s", record->death.name, inflight->method, inflight->route);
+                        log_about(NULL);
                         return;
                 }
         /* The gateway may notice before we do. */
