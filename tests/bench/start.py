@@ -68,8 +68,13 @@ def service_of_restarts(fifo):
     """wazo-confd with a plugin more, of several instances, each of which says when it starts."""
     service = Service(new_directory(), arguments=['--plugin-dir', RESTART])
     os.mkdir(os.path.join(service.path, 'etc'))
+    # The one directory that every plugin may write to: so it has the sandbox that plugins have.
+    database = os.path.join(service.path, 'state/db')
+    os.makedirs(database)
+    here = os.path.join(database, 'started')
+    os.link(fifo.path, here)
     with open(os.path.join(service.path, 'etc/config.yml'), 'w', encoding='ascii') as f:
-        f.write(f'plugins: {{restart: {{fifo: {fifo.path}}}}}\n'
+        f.write(f'plugins: {{restart: {{fifo: {here}}}}}\n'
                 f'workers: {{restart: {{instances: {INSTANCES}}}}}\n')
     return service
 
