@@ -168,6 +168,7 @@ def test_power_cut_of_the_broker(fresh):
     fresh.broker.kill()
     fresh.burst.end()
     fresh.broker.start()
+    fresh.service.suite('restart', 'relay', check=True)  # by now it would wait for long
     fresh.check(duplicates=WINDOW)
 
 

@@ -210,17 +210,17 @@ def test_requests_do_not_notice(connected, broker):
     """Coarse here; tests/bench measures it. No request is slow, with RabbitMQ or without, or while it comes back."""
     client = Client(connected.port, connected.token)
     user = f'/users/{client.user()["id"]}'
-    there = latencies(client, user, 100)
+    there = latencies(client, user, 60)
     broker.stop()
     try:
         wait_publisher(connected, state='backoff')
-        away = latencies(client, user, 100)
+        away = latencies(client, user, 60)
     finally:
         broker.start()
-    back = latencies(client, user, 100)
+    back = latencies(client, user, 60)
     for found in (there, away, back):
         assert found[-1] < 1 * SLOW, f'{found[-1]} s'
-    assert away[50] < 4 * there[50] + 0.01 * SLOW, (there[50], away[50])
+    assert away[30] < 4 * there[30] + 0.01 * SLOW, (there[30], away[30])
     wait_sent(connected)
 
 
@@ -239,9 +239,9 @@ def test_memory_with_a_backlog(connected, broker):
     try:
         wait_publisher(connected, state='backoff')
         burst = Burst(connected)
-        burst.insert(20000)
+        burst.insert(8000)
         burst.change()
-        assert wait_publisher(connected, backlog=20002)
+        assert wait_publisher(connected, backlog=8002)
         peak = pss(pid)
     finally:
         broker.start()
@@ -259,7 +259,7 @@ def test_an_idle_relay_sleeps(alone):
     def switches():
         with open(f'/proc/{pid}/status', encoding='ascii') as file:
             return sum(int(line.split()[1]) for line in file if 'ctxt_switches' in line)
-    time.sleep(1.5)
+    time.sleep(1)
     before = switches()
-    time.sleep(2)
+    time.sleep(1.2)
     assert switches() - before <= 2
