@@ -397,13 +397,15 @@ static int on_drain_idle(sd_event_source *source, uint64_t usec, void *userdata)
 
 void http_drain(struct gateway *g, const struct wire_drain *drain) {
         uint64_t least = now_monotonic() + g->settings.drain_nsec;
+        bool again = g->draining;
 
-        if (g->draining)
-                return;
         g->draining = true;
-        g->drain_deadline = drain->deadline > 0 ? drain->deadline : least;
+        if (!again)
+                g->drain_deadline = drain->deadline > 0 ? drain->deadline : least;
         if (drain->idle > 0 && drain->idle < g->drain_deadline)
                 (void) sd_event_add_time(g->event, NULL, CLOCK_MONOTONIC, drain->idle / NSEC_PER_USEC, 1000, on_drain_idle, g);
+        if (again)
+                return; /* the service stops meanwhile: only those that are idle are waited for shorter */
         for (size_t i = 0; i < g->settings.n_listeners; i++)
                 if (g->listeners[i].daemon)
                         (void) fd_close(MHD_quiesce_daemon(g->listeners[i].daemon));
