@@ -25,7 +25,7 @@ int systemd_open(sd_bus **ret) {
         sd_bus *bus;
         int r = -EACCES;
 
-        if (geteuid() == 0)
+        if (geteuid() == 0 && !getenv("DBUS_SYSTEM_BUS_ADDRESS"))
                 r = open_private(&bus);
         if (r < 0)
                 r = sd_bus_open_system(&bus);
@@ -43,12 +43,13 @@ int systemd_open(sd_bus **ret) {
 /* One element of the answers to ListUnits...: name, description, load, active, sub, following, path, job id, type, path. */
 static int read_unit(sd_bus_message *m, struct systemd_unit *unit) {
         const char *name, *load, *active, *sub;
+        uint32_t job;
         int r;
 
-        r = sd_bus_message_read(m, "(ssssssouso)", &name, NULL, &load, &active, &sub, NULL, NULL, NULL, NULL, NULL);
+        r = sd_bus_message_read(m, "(ssssssouso)", &name, NULL, &load, &active, &sub, NULL, NULL, &job, NULL, NULL);
         if (r <= 0)
                 return r;
-        *unit = (struct systemd_unit) {0};
+        *unit = (struct systemd_unit) {.job = job};
         if (!strcopy(unit->name, sizeof(unit->name), name))
                 return -ENAMETOOLONG;
         (void) strcopy(unit->load, sizeof(unit->load), load);
@@ -179,6 +180,7 @@ static int read_text(sd_bus *bus, const char *path, const char *name, char *ret,
 int systemd_details(sd_bus *bus, const char *unit, struct systemd_details *ret) {
         _cleanup_free_ char *path = NULL;
         struct systemd_details d = {0};
+        uint64_t since_usec = 0;
         int condition = 1, r;
 
         r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
@@ -191,9 +193,12 @@ int systemd_details(sd_bus *bus, const char *unit, struct systemd_details *ret) 
                 r = read_property(bus, path, "org.freedesktop.systemd1.Unit", "ConditionResult", "b", &condition);
         if (r >= 0)
                 r = read_property(bus, path, "org.freedesktop.systemd1.Service", "MainPID", "u", &d.pid);
+        if (r >= 0)
+                r = read_property(bus, path, "org.freedesktop.systemd1.Unit", "ActiveEnterTimestampMonotonic", "t", &since_usec);
         if (r < 0)
                 return r;
         d.condition = condition;
+        d.active_since = since_usec * NSEC_PER_USEC;
         *ret = d;
         return 0;
 }

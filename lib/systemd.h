@@ -17,6 +17,7 @@ struct systemd_unit {
         char load[24];               /* loaded, not-found, masked, bad-setting, error ... */
         char active[24];             /* active, reloading, inactive, failed, activating, deactivating */
         char sub[32];                /* running, auto-restart ... */
+        uint32_t job;                /* of what systemd is about to do with it, or 0 */
 };
 
 /* The line of a unit's last process, as systemd has been told it, and what became of the last start. */
@@ -25,9 +26,11 @@ struct systemd_details {
         char result[32];               /* success, exit-code, signal, timeout, watchdog, start-limit-hit ... */
         bool condition;                /* the conditions of its last start were met */
         uint32_t pid;                  /* of its main process, or 0 */
+        uint64_t active_since;         /* CLOCK_MONOTONIC nsec; 0: it has not been since the host started */
 };
 
-/* As root by systemd's own socket, which is there while the bus is not; else by the bus. -ENOENT, -ECONNREFUSED: none runs here. */
+/* As root by systemd's own socket, which is there while the bus is not; else by the bus, which DBUS_SYSTEM_BUS_ADDRESS may name.
+ * -ENOENT, -ECONNREFUSED: none runs here. */
 int systemd_open(sd_bus **ret) _must_check_;
 
 /* The states of @n units, loaded as need be; @names have their suffix. */

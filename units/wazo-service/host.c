@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "units/wazo-service/find.h"
+
 static int tell(const char *what, int r) {
         (void) fprintf(stderr, "wazo-service: %s: %s\n", what, strerror(-r));
         return r;
@@ -35,39 +37,16 @@ bool host_is_disabled(const struct host *h, const struct target *t) {
         return h->disabled && t->manifest->facts.order.filter == FACTS_FILTER_WAZO;
 }
 
-/* "postgresql@*-main.service": one of those that there are. */
-static int find_instance(struct host *h, const struct manifest *m, struct target *t) {
-        int r;
+/* One that has to be looked for: by a pattern, or since ours may stand beside the one whose place it takes. */
+static int find_target(struct host *h, const struct manifest *m, struct target *t) {
+        int r = find_unit(h->bus, m, &t->unit);
 
-        r = systemd_match(h->bus, m->facts.unit.name, &t->unit);
-        if (r == -ENOENT) {
-                (void) strcopy(t->unit.name, sizeof(t->unit.name), m->facts.unit.name);
-                (void) strcopy(t->unit.load, sizeof(t->unit.load), "not-found");
-                (void) strcopy(t->unit.active, sizeof(t->unit.active), "inactive");
+        if (r < 0)
+                return r;
+        if (strchr(m->facts.unit.name, '*') && !strchr(t->unit.name, '*'))
+                (void) snprintf(t->name, sizeof(t->name), "%.*s", (int) (strrchr(t->unit.name, '.') - t->unit.name), t->unit.name);
+        else
                 (void) strcopy(t->name, sizeof(t->name), m->service);
-                return 0;
-        }
-        if (r < 0)
-                return r;
-        (void) snprintf(t->name, sizeof(t->name), "%.*s", (int) (strrchr(t->unit.name, '.') - t->unit.name), t->unit.name);
-        return 0;
-}
-
-/* Ours may stand beside the one whose place it takes: the one that is there counts, and of both the one that is active. */
-static int find_unit(struct host *h, const struct manifest *m, struct target *t) {
-        const char *names[2] = {m->facts.unit.name, m->facts.unit.replaces};
-        size_t n = names[1] ? 2 : 1;
-        struct systemd_unit units[2];
-        int r;
-
-        (void) strcopy(t->name, sizeof(t->name), m->service);
-        r = systemd_units(h->bus, names, n, units);
-        if (r < 0)
-                return r;
-        t->unit = units[0];
-        if (n == 2 && streq(units[1].load, "loaded") && !streq(units[0].active, "active") &&
-            (streq(units[1].active, "active") || !streq(units[0].load, "loaded")))
-                t->unit = units[1];
         return 0;
 }
 
@@ -109,10 +88,8 @@ int host_targets(struct host *h, enum facts_filter filter, bool for_status, stru
                 const struct facts_unit *unit = &list[i]->facts.unit;
 
                 targets[i].manifest = list[i];
-                if (strchr(unit->name, '*'))
-                        r = find_instance(h, list[i], &targets[i]);
-                else if (unit->replaces)
-                        r = find_unit(h, list[i], &targets[i]);
+                if (strchr(unit->name, '*') || unit->replaces)
+                        r = find_target(h, list[i], &targets[i]);
         }
         if (r >= 0)
                 r = find_plain(h, targets, n);
