@@ -293,6 +293,16 @@ static void check_deadline(struct publisher *p) {
         broker_reconnect(p->broker, reason);
 }
 
+/* Before the database is written to, the server is given something to do meanwhile. It leaves at the end of this turn. */
+static bool filled_first(struct publisher *p) {
+        uint64_t before = p->published;
+
+        if (p->filled || p->rescan)
+                return p->filled = false;
+        fill(p);
+        return p->filled = p->published > before;
+}
+
 static int on_work(sd_event_source *source, void *userdata) {
         struct publisher *p = userdata;
 
@@ -301,6 +311,11 @@ static int on_work(sd_event_source *source, void *userdata) {
         if (holds_end(&p->holds, outbox_now())) {
                 p->rescan = true;
                 p->holds_full = false;
+        }
+        if (is_due(p) && p->again_at == NSEC_NEVER && filled_first(p)) {
+                publisher_work_soon(p);
+                arm(p);
+                return 0;
         }
         if (is_due(p) && p->again_at == NSEC_NEVER && settle(p) && p->rescan) {
                 p->rescan = false;
