@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lib/request.h"
 
+#include "lib/channel.h"
 #include "lib/memfd.h"
 
 /* Where the body is, and what besides it is in the memory file. */
@@ -227,6 +228,25 @@ static bool header_value_valid(const char *s) {
 static int copy_string(const char *s, char **ret) {
         *ret = *s ? strdup(s) : NULL;
         return *s && !*ret ? -ENOMEM : 0;
+}
+
+int reply_send(int channel, uint64_t id, struct reply *reply) {
+        struct pack p = PACK_NULL;
+        int r;
+
+        r = reply_encode(reply, &p);
+        if (r >= 0 && p.size > WIRE_INLINE_MAX && reply->body_fd < 0) {
+                pack_done(&p);
+                p = PACK_NULL;
+                reply->body_fd = memfd_sealed("reply", reply->body, reply->body_size);
+                r = reply->body_fd;
+                if (r >= 0)
+                        r = reply_encode(reply, &p);
+        }
+        if (r >= 0)
+                r = channel_send(channel, WIRE_REPLY, id, p.data, p.size, &reply->body_fd, reply->body_fd >= 0);
+        pack_done(&p);
+        return r;
 }
 
 int reply_decode(const void *data, size_t size, int body_fd, struct reply *ret) {

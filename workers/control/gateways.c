@@ -5,7 +5,6 @@
 
 #include "lib/channel.h"
 #include "lib/log.h"
-#include "lib/memfd.h"
 #include "lib/request.h"
 #include "workers/control/metrics.h"
 
@@ -33,31 +32,11 @@ static struct gateway *gateway_free(struct gateway *gateway) {
         return NULL;
 }
 
-/* In the packet when it fits, else in a memory file. */
-static int send_reply(int fd, uint64_t id, struct reply *reply) {
-        struct pack p = PACK_NULL;
-        int r;
-
-        r = reply_encode(reply, &p);
-        if (r >= 0 && p.size > WIRE_INLINE_MAX) {
-                pack_done(&p);
-                p = PACK_NULL;
-                reply->body_fd = memfd_sealed("metrics", reply->body, reply->body_size);
-                r = reply->body_fd;
-                if (r >= 0)
-                        r = reply_encode(reply, &p);
-        }
-        if (r >= 0)
-                r = channel_send(fd, WIRE_REPLY, id, p.data, p.size, &reply->body_fd, reply->body_fd >= 0);
-        pack_done(&p);
-        return r;
-}
-
 static int refuse(const struct gateway *gateway, uint64_t id, unsigned status) {
         struct reply reply = REPLY_NULL;
 
         reply.status = status;
-        return send_reply(gateway->fd, id, &reply);
+        return reply_send(gateway->fd, id, &reply);
 }
 
 static int send_metrics(const struct gateway *gateway, const struct relay_result *result) {
@@ -69,7 +48,7 @@ static int send_metrics(const struct gateway *gateway, const struct relay_result
         if (reply.content_type)
                 r = metrics_render(gateway->gateways->model, result, now_monotonic(), &reply.body, &reply.body_size);
         if (r >= 0)
-                r = send_reply(gateway->fd, gateway->id, &reply);
+                r = reply_send(gateway->fd, gateway->id, &reply);
         reply_done(&reply);
         return r;
 }

@@ -2,7 +2,6 @@
 /* The channels on which gateways and control ask. */
 #include <sys/epoll.h>
 
-#include "lib/memfd.h"
 #include "workers/relay/relay.h"
 
 #define MESSAGES_AT_ONCE 16
@@ -23,26 +22,6 @@ static void asker_free(struct asker *asker) {
         free(asker);
 }
 
-/* In the packet when it fits, else in a memory file. */
-static int send_reply(int fd, uint64_t id, struct reply *reply) {
-        struct pack p = PACK_NULL;
-        int r;
-
-        r = reply_encode(reply, &p);
-        if (r >= 0 && p.size > WIRE_INLINE_MAX) {
-                pack_done(&p);
-                p = PACK_NULL;
-                reply->body_fd = memfd_sealed("relay", reply->body, reply->body_size);
-                r = reply->body_fd;
-                if (r >= 0)
-                        r = reply_encode(reply, &p);
-        }
-        if (r >= 0)
-                r = channel_send(fd, WIRE_REPLY, id, p.data, p.size, &reply->body_fd, reply->body_fd >= 0);
-        pack_done(&p);
-        return r;
-}
-
 static int serve(struct asker *asker, int fd, struct channel_message *m) {
         struct reply reply = REPLY_NULL;
         struct request request;
@@ -55,7 +34,7 @@ static int serve(struct asker *asker, int fd, struct channel_message *m) {
                 return r;
         r = answers_make(asker->relay, &request, &reply);
         if (r >= 0)
-                r = send_reply(fd, m->header.id, &reply);
+                r = reply_send(fd, m->header.id, &reply);
         reply_done(&reply);
         request_done(&request);
         return r;
