@@ -45,22 +45,13 @@ static void tell_left_out(void *userdata, const char *path, int error, const cha
                 report_note("%s: left out: %s", path, why);
 }
 
-static bool is_sqlite(const struct walk_file *file) {
-        _cleanup_close_ int fd = -1;
-
-        if (!S_ISREG(file->st.st_mode) || file->st.st_size < 512)
-                return false;
-        fd = openat(file->dir_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        return fd >= 0 && dump_is_sqlite(fd);
-}
-
 /* The journal of a database that was copied: the copy has all of it, and a later database must never meet it. */
 static bool is_companion(const struct creation *c, const struct walk_file *file) {
         size_t n = strlen(file->name);
 
         for (unsigned i = 0; i < ELEMENTSOF(sqlite_companions); i++) {
                 size_t m = strlen(sqlite_companions[i]), base = strlen(file->path) - m;
-                struct walk_file database = {.dir_fd = file->dir_fd};
+                _cleanup_close_ int fd = -1;
                 char name[NAME_MAX + 1];
 
                 if (n <= m || !streq(file->name + n - m, sqlite_companions[i]))
@@ -68,8 +59,8 @@ static bool is_companion(const struct creation *c, const struct walk_file *file)
                 if (strncmp(c->raw, file->path, base) == 0 && !c->raw[base])
                         return false;
                 (void) snprintf(name, sizeof(name), "%.*s", (int) (n - m), file->name);
-                database.name = name;
-                return fstatat(file->dir_fd, name, &database.st, AT_SYMLINK_NOFOLLOW) == 0 && is_sqlite(&database);
+                fd = openat(file->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                return fd >= 0 && dump_is_sqlite(fd);
         }
         return false;
 }
@@ -81,7 +72,7 @@ static int count(void *userdata, const struct walk_file *file) {
         return *c->request->interrupted ? -EINTR : 0;
 }
 
-static int add_sqlite(struct creation *c, const struct walk_file *file) {
+static int add_sqlite(struct creation *c, const struct walk_file *file, int fd) {
         _cleanup_close_ int scratch = -1;
         char path[PATH_MAX];
         int r;
@@ -92,25 +83,31 @@ static int add_sqlite(struct creation *c, const struct walk_file *file) {
         if (scratch < 0)
                 return scratch;
         r = dump_sqlite(path, &file->st, scratch, c->request->interrupted);
-        return r < 0 ? r : writer_add(c->writer, file, scratch);
+        return r < 0 ? r : writer_add(c->writer, file, fd, scratch);
 }
 
 static int add_file(void *userdata, const struct walk_file *file) {
         struct creation *c = userdata;
+        _cleanup_close_ int fd = -1;
         int r;
 
         /* Left there by tar, which knows of no index. */
         if (streq(file->path, INDEX_MEMBER) || is_companion(c, file))
                 return 0;
-        if (is_sqlite(file)) {
-                r = add_sqlite(c, file);
+        if (S_ISREG(file->st.st_mode)) {
+                r = writer_open(file, &fd);
+                if (r != 0)
+                        return MIN(r, 0);
+        }
+        if (fd >= 0 && dump_is_sqlite(fd)) {
+                r = add_sqlite(c, file, fd);
                 if (r >= 0 || r == -EINTR || r == -ENOSPC)
                         return r;
                 report_warning("%s: saved as a file, as it is on disk: it may not be consistent", file->path);
                 (void) strcopy(c->raw, sizeof(c->raw), file->path);
         }
-        r = writer_add(c->writer, file, -1);
-        return r < 0 ? r : 0;
+        r = writer_add(c->writer, file, fd, -1);
+        return MIN(r, 0);
 }
 
 static int add_data(struct creation *c) {
@@ -121,7 +118,7 @@ static int add_data(struct creation *c) {
 
 static int add_sqlite_database(struct creation *c, const struct manifest *service, const char *path) {
         struct walk_file file = {.path = path, .dir_fd = -1};
-        _cleanup_close_ int dir = -1;
+        _cleanup_close_ int dir = -1, fd = -1;
         int r;
 
         r = tree_parent(c->root_fd, path, 0, &dir, &file.name);
@@ -131,12 +128,14 @@ static int add_sqlite_database(struct creation *c, const struct manifest *servic
                 return 0;
         file.dir_fd = dir;
         if (r >= 0)
-                r = S_ISREG(file.st.st_mode) ? add_sqlite(c, &file) : -EINVAL;
+                r = writer_open(&file, &fd);
+        if (r == 0)
+                r = add_sqlite(c, &file, fd);
         if (r == -EINTR)
                 return r;
-        if (r < 0) {
+        if (r != 0) {
                 report_error("%s, the database of %s, could not be saved", path, service->service);
-                return r;
+                return r < 0 ? r : -EIO;
         }
         c->n_databases++;
         return 0;
@@ -250,7 +249,7 @@ static int measure(struct creation *c) {
 static int write_archive(struct creation *c) {
         int r;
 
-        r = writer_new(c->output.fd, c->request->compression, &c->origin, c->owners, c->request->interrupted, &c->writer);
+        r = writer_new(&c->output, c->request->compression, &c->origin, c->owners, c->request->interrupted, &c->writer);
         if (r < 0)
                 return r;
         progress_begin("saving", c->bytes);

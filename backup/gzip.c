@@ -21,7 +21,9 @@ struct job {
 };
 
 struct gzip {
-        int fd, level;
+        gzip_write_function *write;
+        void *userdata;
+        int level;
         pthread_t threads[GZIP_THREADS_MAX];
         unsigned n_threads;
         pthread_mutex_t lock;
@@ -95,22 +97,6 @@ static void *run(void *userdata) {
         return NULL;
 }
 
-static int write_all(int fd, const void *data, size_t size) {
-        const uint8_t *p = data;
-
-        while (size > 0) {
-                ssize_t n = write(fd, p, size);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0) {
-                        p += n;
-                        size -= (size_t) n;
-                }
-        }
-        return 0;
-}
-
 /* The oldest job, once it is done. */
 static int write_tail(struct gzip *g) {
         struct job *j = &g->jobs[g->tail];
@@ -122,7 +108,7 @@ static int write_tail(struct gzip *g) {
         (void) pthread_mutex_unlock(&g->lock);
         r = j->error;
         if (r >= 0)
-                r = write_all(g->fd, job_out(j), j->n_out);
+                r = g->write(g->userdata, job_out(j), j->n_out);
         if (r < 0)
                 return r;
         g->crc = (uint32_t) crc32_combine(g->crc, j->crc, (z_off_t) j->n_in);
@@ -158,7 +144,7 @@ static int submit(struct gzip *g, bool last) {
         return 0;
 }
 
-int gzip_new(int fd, int level, unsigned threads, struct gzip **ret) {
+int gzip_new(gzip_write_function *write, void *userdata, int level, unsigned threads, struct gzip **ret) {
         static const uint8_t header[] = {0x1f, 0x8b, Z_DEFLATED, 0, 0, 0, 0, 0, 0, 3 /* Unix */};
         size_t out_size = compressBound(BLOCK_SIZE) + 64;
         struct gzip *g = calloc(1, sizeof(*g));
@@ -166,7 +152,8 @@ int gzip_new(int fd, int level, unsigned threads, struct gzip **ret) {
 
         if (!g)
                 return -ENOMEM;
-        g->fd = fd;
+        g->write = write;
+        g->userdata = userdata;
         g->level = level;
         g->n_jobs = MAX(MIN(threads, (unsigned) GZIP_THREADS_MAX), 1U) * JOBS_PER_THREAD;
         (void) pthread_mutex_init(&g->lock, NULL);
@@ -180,7 +167,7 @@ int gzip_new(int fd, int level, unsigned threads, struct gzip **ret) {
                         return -ENOMEM;
                 }
         }
-        r = write_all(fd, header, sizeof(header));
+        r = write(userdata, header, sizeof(header));
         while (r >= 0 && g->n_threads < g->n_jobs / JOBS_PER_THREAD) {
                 r = -pthread_create(&g->threads[g->n_threads], NULL, run, g);
                 if (r >= 0)
@@ -230,7 +217,7 @@ int gzip_finish(struct gzip *g) {
                 trailer[i] = (uint8_t) (g->crc >> 8 * i);
                 trailer[4 + i] = (uint8_t) (g->size >> 8 * i);
         }
-        return write_all(g->fd, trailer, sizeof(trailer));
+        return g->write(g->userdata, trailer, sizeof(trailer));
 }
 
 struct gzip *gzip_free(struct gzip *g) {

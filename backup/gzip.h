@@ -11,8 +11,11 @@
 
 struct gzip;
 
-/* Writes to @fd, which stays the caller's; @level as gzip has it. At most @threads compress. */
-int gzip_new(int fd, int level, unsigned threads, struct gzip **ret) _must_check_;
+/* All of @size bytes, or below zero. */
+typedef int gzip_write_function(void *userdata, const void *data, size_t size);
+
+/* Writes by @write, from the caller's thread; @level as gzip has it. At most @threads compress. */
+int gzip_new(gzip_write_function *write, void *userdata, int level, unsigned threads, struct gzip **ret) _must_check_;
 /* Waits while every thread has enough to do. */
 int gzip_write(struct gzip *g, const void *data, size_t size) _must_check_;
 /* Writes the rest and the end. */

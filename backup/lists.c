@@ -232,6 +232,30 @@ void lists_done(struct lists *l) {
         *l = (struct lists) {.suite = SUITE_NULL};
 }
 
+/*
+ * fnmatch() without its knowledge of character sets, which most of the time of a backup would go into: patterns with brackets or
+ * backslashes are left to it.
+ */
+static bool matches(const char *pattern, const char *s) {
+        const char *star = NULL, *from = NULL;
+
+        if (strpbrk(pattern, "[\\"))
+                return fnmatch(pattern, s, 0) == 0;
+        while (*s)
+                if (*pattern == '*') {
+                        star = ++pattern;
+                        from = s;
+                } else if (*pattern == '?' || *pattern == *s) {
+                        pattern++;
+                        s++;
+                } else if (star) {
+                        pattern = star;
+                        s = ++from;
+                } else
+                        return false;
+        return !pattern[strspn(pattern, "*")];
+}
+
 bool lists_excluded(const struct lists *l, const char *path) {
         char absolute[PATH_MAX + 1];
 
@@ -240,7 +264,7 @@ bool lists_excluded(const struct lists *l, const char *path) {
                 const struct yaml_node *patterns = l->suite.services[i].facts.backup.exclude;
 
                 for (size_t j = 0; j < yaml_count(patterns); j++)
-                        if (fnmatch(yaml_text(patterns, j), absolute, 0) == 0)
+                        if (matches(yaml_text(patterns, j), absolute))
                                 return true;
         }
         return false;

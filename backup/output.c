@@ -10,6 +10,8 @@
 #define GROUP "www-data"
 #define MODE 0640
 #define TRIES 16
+/* What is written goes to disk as it comes: neither memory nor the wait at the end is full of it. */
+#define SEND_SIZE (16U * 1024 * 1024)
 
 static int random_name(const char *name, char *ret, size_t size) {
         uint64_t number;
@@ -87,6 +89,27 @@ int output_open(const char *path, struct output *ret) {
                 return r;
         }
         *ret = o;
+        return 0;
+}
+
+int output_write(struct output *o, const void *data, size_t size) {
+        const uint8_t *p = data;
+
+        while (size > 0) {
+                ssize_t n = write(o->fd, p, size);
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0) {
+                        p += n;
+                        size -= (size_t) n;
+                        o->written += (uint64_t) n;
+                }
+        }
+        if (o->written - o->sent >= SEND_SIZE) {
+                (void) sync_file_range(o->fd, (off_t) o->sent, (off_t) (o->written - o->sent), SYNC_FILE_RANGE_WRITE);
+                o->sent = o->written;
+        }
         return 0;
 }
 

@@ -13,6 +13,7 @@
 struct output {
         int fd, dir_fd; /* fd: for writing */
         char name[NAME_MAX + 1], temporary[NAME_MAX + 1]; /* temporary: "" while it has no name */
+        uint64_t written, sent; /* sent: what the kernel was asked to put on disk already */
         bool replaces;
         struct stat old;
 };
@@ -21,6 +22,8 @@ struct output {
 
 /* Where @path is a symbolic link, what it leads to is meant. Errors of open(). */
 int output_open(const char *path, struct output *ret) _must_check_;
+/* All of it, or below zero. */
+int output_write(struct output *o, const void *data, size_t size) _must_check_;
 int output_publish(struct output *o, struct owners *owners) _must_check_;
 /* Removes what was not published. Accepts what was never opened. */
 void output_done(struct output *o);

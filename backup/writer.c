@@ -22,34 +22,23 @@ struct writer {
         struct index_writer *index;
         struct owners *owners;
         const volatile sig_atomic_t *interrupted;
-        int fd, error; /* error: of a write, which libarchive only has as a text */
+        struct output *output;
+        int error; /* of a write, which libarchive only has as a text */
         uint64_t files, bytes;
         struct index_entry line;
         uint8_t buffer[BUFFER_SIZE];
 };
 
+static int write_output(void *userdata, const void *data, size_t size) {
+        return output_write(userdata, data, size);
+}
+
 static la_ssize_t write_out(struct archive *a, void *userdata, const void *data, size_t size) {
         struct writer *w = userdata;
-        const uint8_t *p = data;
-        size_t left = size;
 
-        if (w->gzip) {
-                w->error = gzip_write(w->gzip, data, size);
-                return w->error < 0 ? -1 : (la_ssize_t) size;
-        }
-        while (left > 0) {
-                ssize_t n = write(w->fd, p, left);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0) {
-                        w->error = -errno;
-                        return -1;
-                }
-                p += n;
-                left -= (size_t) n;
-        }
-        return (la_ssize_t) size;
+        if (w->error >= 0)
+                w->error = w->gzip ? gzip_write(w->gzip, data, size) : output_write(w->output, data, size);
+        return w->error < 0 ? -1 : (la_ssize_t) size;
 }
 
 static unsigned processors(void) {
@@ -65,7 +54,7 @@ static int set_up_archive(struct writer *w, enum compression compression) {
         if (archive_write_set_format_gnutar(w->archive) != ARCHIVE_OK)
                 return -EIO;
         if (compression == COMPRESSION_GZIP) {
-                int r = gzip_new(w->fd, GZIP_LEVEL, processors(), &w->gzip);
+                int r = gzip_new(write_output, w->output, GZIP_LEVEL, processors(), &w->gzip);
 
                 if (r < 0)
                         return r;
@@ -82,14 +71,14 @@ static int set_up_archive(struct writer *w, enum compression compression) {
         return archive_write_open(w->archive, w, NULL, write_out, NULL) == ARCHIVE_OK ? 0 : w->error < 0 ? w->error : -EIO;
 }
 
-int writer_new(int fd, enum compression compression, const struct index_origin *origin, struct owners *owners,
+int writer_new(struct output *output, enum compression compression, const struct index_origin *origin, struct owners *owners,
                const volatile sig_atomic_t *interrupted, struct writer **ret) {
         _cleanup_(writer_freep) struct writer *w = calloc(1, sizeof(*w));
         int r;
 
         if (!w)
                 return -ENOMEM;
-        w->fd = fd;
+        w->output = output;
         w->owners = owners;
         w->interrupted = interrupted;
         w->archive = archive_write_new();
@@ -110,11 +99,10 @@ int writer_new(int fd, enum compression compression, const struct index_origin *
 struct writer *writer_free(struct writer *w) {
         if (!w)
                 return NULL;
-        if (w->archive) {
-                /* Otherwise it would write its end. */
-                (void) archive_write_fail(w->archive);
+        /* Of what was not finished the end is not written. */
+        w->error = -ECANCELED;
+        if (w->archive)
                 (void) archive_write_free(w->archive);
-        }
         archive_entry_free(w->entry);
         if (w->links)
                 archive_entry_linkresolver_free(w->links);
@@ -261,22 +249,23 @@ static int put_hard_link(struct writer *w) {
         return r < 0 ? r : index_writer_add(w->index, &w->line);
 }
 
-/* The file that the walk saw, or -1 after a warning: it may be gone or another by now. */
-static int open_file(const struct walk_file *file, struct stat *ret) {
+int writer_open(const struct walk_file *file, int *ret_fd) {
         _cleanup_close_ int fd = -1;
+        struct stat st;
 
         fd = openat(file->dir_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOATIME);
         if (fd < 0 && errno == EPERM)
                 fd = openat(file->dir_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, ret) < 0) {
+        if (fd < 0 || fstat(fd, &st) < 0) {
                 report_warning("%s: %s", file->path, strerror(errno));
-                return -1;
+                return WRITER_LEFT_OUT;
         }
-        if (!S_ISREG(ret->st_mode)) {
+        if (!S_ISREG(st.st_mode)) {
                 report_warning("%s: it is no file any more", file->path);
-                return -1;
+                return WRITER_LEFT_OUT;
         }
-        return fd_steal(&fd);
+        *ret_fd = fd_steal(&fd);
+        return 0;
 }
 
 static bool changed(int fd, const struct stat *before) {
@@ -286,21 +275,14 @@ static bool changed(int fd, const struct stat *before) {
                st.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
 }
 
-static int put_file(struct writer *w, const struct walk_file *file, int content) {
-        _cleanup_close_ int own = -1;
+static int put_file(struct writer *w, const struct walk_file *file, int fd, int copy) {
         struct archive_entry *spare = NULL, *first = w->entry;
-        struct stat st = file->st;
+        struct stat st, made;
         int r;
 
-        if (content < 0) {
-                own = open_file(file, &st);
-                if (own < 0)
-                        return WRITER_LEFT_OUT;
-        } else {
-                struct stat made;
-
-                if (fstat(content, &made) < 0)
-                        return -errno;
+        if (fstat(fd, &st) < 0 || (copy >= 0 && fstat(copy, &made) < 0))
+                return -errno;
+        if (copy >= 0) {
                 st.st_size = made.st_size;
                 st.st_nlink = 1; /* its other names would have other bytes */
         }
@@ -312,21 +294,21 @@ static int put_file(struct writer *w, const struct walk_file *file, int content)
         }
         r = put_header(w);
         if (r >= 0)
-                r = put_content(w, content < 0 ? own : content, (uint64_t) st.st_size);
-        if (r >= 0 && own >= 0 && changed(own, &st))
+                r = put_content(w, copy < 0 ? fd : copy, (uint64_t) st.st_size);
+        if (r >= 0 && copy < 0 && changed(fd, &st))
                 report_warning("%s: it changed while it was read", file->path);
         w->files++;
         w->bytes += (uint64_t) st.st_size;
         return r < 0 ? r : index_writer_add(w->index, &w->line);
 }
 
-int writer_add(struct writer *w, const struct walk_file *file, int content) {
+int writer_add(struct writer *w, const struct walk_file *file, int fd, int copy) {
         int r;
 
         if (*w->interrupted)
                 return -EINTR;
         if (S_ISREG(file->st.st_mode))
-                return put_file(w, file, content);
+                return put_file(w, file, fd, copy);
         describe(w, file->path, &file->st);
         if (S_ISLNK(file->st.st_mode))
                 return put_link(w, file);

@@ -7,25 +7,28 @@
 #include <signal.h>
 
 #include "backup/index.h"
-#include "backup/owners.h"
+#include "backup/output.h"
 #include "backup/walk.h"
 
 enum compression { COMPRESSION_GZIP, COMPRESSION_ZSTD };
 
 struct writer;
 
-/* Writes to @fd, which stays the caller's. @interrupted: looked at now and then; not 0 ends it with -EINTR. */
-int writer_new(int fd, enum compression compression, const struct index_origin *origin, struct owners *owners,
+/* Writes to @output, which stays the caller's. @interrupted: looked at now and then; not 0 ends it with -EINTR. */
+int writer_new(struct output *output, enum compression compression, const struct index_origin *origin, struct owners *owners,
                const volatile sig_atomic_t *interrupted, struct writer **ret) _must_check_;
 
-/* What writer_add() returns above zero: the file was left out, with a warning. */
+/* What writer_open() and writer_add() return above zero: the file is left out, with a warning. */
 #define WRITER_LEFT_OUT 1
 
+/* Opens the regular file that the walk found; it may be gone or another by now. */
+int writer_open(const struct walk_file *file, int *ret_fd) _must_check_;
+
 /*
- * A directory, link or file as the walk found it. @content: another file whose bytes are taken instead, -1: its own, opened by
- * name. What cannot be read, or changes meanwhile, is a warning.
+ * A directory, link or file as the walk found it. @fd: of a file, opened by writer_open(); @copy: another file whose bytes are taken
+ * instead, or -1. Both stay the caller's. What cannot be read, or changes meanwhile, is a warning.
  */
-int writer_add(struct writer *w, const struct walk_file *file, int content) _must_check_;
+int writer_add(struct writer *w, const struct walk_file *file, int fd, int copy) _must_check_;
 
 /* What is no file of the host: @size bytes of @fd from its beginning, owned by root, 0600. */
 int writer_add_made(struct writer *w, const char *path, int fd, uint64_t size) _must_check_;

@@ -307,6 +307,16 @@ END_TEST
 
 /* ---- gzip ---- */
 
+static int write_file(void *userdata, const void *data, size_t size) {
+        return fwrite(data, 1, size, userdata) == size ? 0 : -EIO;
+}
+
+static int write_some(void *userdata, const void *data, size_t size) {
+        unsigned *left = userdata;
+
+        return *left == 0 ? -ENOSPC : ((*left)--, 0);
+}
+
 START_TEST(gzip_by_threads_is_gzip) {
         static const size_t sizes[] = {0, 1, 1000, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 5 * 1000 * 1000};
         size_t size = sizes[_i / 3], pieces[] = {size + 1, 100000, 4096}, piece = pieces[_i % 3];
@@ -318,12 +328,13 @@ START_TEST(gzip_by_threads_is_gzip) {
 
         for (size_t i = 0; i < size; i++)
                 data[i] = (uint8_t) (i * i >> (i / 1000 % 13));
-        ck_assert_int_eq(gzip_new(fileno(file), 6, threads, &g), 0);
+        ck_assert_int_eq(gzip_new(write_file, file, 6, threads, &g), 0);
         for (size_t at = 0; at < size; at += piece)
                 ck_assert_int_eq(gzip_write(g, data + at, MIN(piece, size - at)), 0);
         ck_assert_int_eq(gzip_finish(g), 0);
         gzip_free(g);
 
+        ck_assert_int_eq(fflush(file), 0);
         ck_assert_int_eq(lseek(fileno(file), 0, SEEK_SET), 0);
         gz = gzdopen(dup(fileno(file)), "rb");
         ck_assert_int_eq(gzread(gz, again, (unsigned) size + 1), (int) size);
@@ -338,17 +349,15 @@ END_TEST
 
 START_TEST(gzip_that_cannot_write_ends) {
         uint8_t *data = calloc(1, 1 << 20);
+        unsigned left = 5;
         struct gzip *g;
-        int fds[2], r = 0;
+        int r = 0;
 
-        ck_assert_int_eq(pipe(fds), 0);
-        ck_assert_int_eq(gzip_new(fds[1], 6, 2, &g), 0);
-        (void) close(fds[1]);
+        ck_assert_int_eq(gzip_new(write_some, &left, 6, 2, &g), 0);
         for (unsigned i = 0; i < 64 && r >= 0; i++)
                 r = gzip_write(g, data, 1 << 20);
-        ck_assert_int_eq(r, -EBADF);
+        ck_assert_int_eq(r, -ENOSPC);
         gzip_free(g);
-        (void) close(fds[0]);
         free(data);
 }
 END_TEST
