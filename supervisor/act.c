@@ -8,13 +8,11 @@
 #include "lib/worker.h"
 #include "supervisor/deaths.h"
 #include "supervisor/feed.h"
+#include "supervisor/former.h"
 #include "supervisor/introduce.h"
 #include "supervisor/notify.h"
 #include "supervisor/nursery.h"
 #include "supervisor/process.h"
-
-/* A client whose request crosses the end of its connection has this long to have sent it before. */
-#define STOP_IDLE_NSEC (500 * NSEC_PER_MSEC)
 
 static void act_spawn(struct service *s, const struct policy_action *a) {
         process_spawn(s, a->slot, a->generation);
@@ -94,6 +92,7 @@ static void act_service_ready(struct service *s, const struct policy_action *a) 
         log_info("%s is ready, %.0f ms after its start", s->plan.service,
                  (double) (now_monotonic() - s->started) / (double) NSEC_PER_MSEC);
         notify_ready(s);
+        former_drain(s, UINT64_MAX);
         feed_service_changed(s);
 }
 
@@ -133,7 +132,11 @@ static void act_gone(struct service *s, const struct policy_action *a) {
 }
 
 static void act_finished(struct service *s, const struct policy_action *a) {
-        (void) sd_event_exit(s->event, s->exit_code);
+        /* Old gateways may still be answering. */
+        if (s->formers)
+                s->end_waits = true;
+        else
+                (void) sd_event_exit(s->event, s->exit_code);
 }
 
 void act_on(struct service *s, const struct policy_action *action) {

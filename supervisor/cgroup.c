@@ -185,6 +185,22 @@ static int lay(struct cgroups *c, int own, const struct identity *who) {
         return c->dir < 0 ? -errno : 0;
 }
 
+/* A supervisor before us laid everything, and was in the same place. */
+static void take_over(struct cgroups *c, int dir, uint32_t generation) {
+        char text[256];
+
+        c->dir = dir;
+        c->spares = generation; /* no number twice */
+        if (read_file(dir, "cgroup.subtree_control", text, sizeof(text)) < 0)
+                return;
+        for (size_t i = 0; i < CONTROLLER_MAX; i++)
+                c->has[i] = strstr(text, controller_names[i]) != NULL;
+}
+
+int cgroups_dir(const struct service *s) {
+        return s->cgroups ? s->cgroups->dir : -1;
+}
+
 void cgroups_prepare(struct service *s, const struct identity *who) {
         _cleanup_close_ int own = -1;
         struct cgroups *c = calloc(1, sizeof(*c));
@@ -194,6 +210,11 @@ void cgroups_prepare(struct service *s, const struct identity *who) {
                 return;
         s->cgroups = c;
         c->dir = -1;
+        if (s->cgroups_fd >= 0) {
+                take_over(c, s->cgroups_fd, s->first_generation);
+                s->cgroups_fd = -1;
+                return;
+        }
         own = open_own();
         if (own < 0)
                 (void) strcopy(c->why, sizeof(c->why), "there is no cgroup v2");
@@ -236,6 +257,11 @@ void cgroups_say(const struct service *s, char *ret, size_t size) {
 
 static bool remove_one(struct cgroups *c, const char *name) {
         return unlinkat(c->dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+void cgroups_remove(struct service *s, const char *name) {
+        if (s->cgroups && s->cgroups->dir >= 0 && name[0])
+                (void) remove_one(s->cgroups, name);
 }
 
 static void remove_left(struct cgroups *c) {

@@ -17,6 +17,10 @@
 /* Before privileges are dropped: @who is to go on with it, or NULL. Nothing of it is an error; cgroups_say() tells what came of it. */
 void cgroups_prepare(struct service *s, const struct identity *who);
 void cgroups_done(struct service *s);
+/* The directory that all of this is in, for a supervisor that takes over; stays ours. -1: there is none. */
+int cgroups_dir(const struct service *s);
+/* Removes one of a worker that the supervisor before us had. */
+void cgroups_remove(struct service *s, const char *name);
 /* For the log, and for a worker's status: "cgroup with memory, pids", or "limits by setrlimit". */
 void cgroups_say(const struct service *s, char *ret, size_t size);
 /* Whether the kernel counts the memory of each process: then RLIMIT_DATA need not. */

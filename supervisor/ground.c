@@ -81,6 +81,8 @@ static int open_log(struct service *s, const struct identity *who, char *text, s
         const char *path = s->plan.log_path[0] ? s->plan.log_path : "/dev/null";
         const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
 
+        if (s->log_fd >= 0)
+                return 0;
         borrow(who, (gid_t) -1);
         s->log_fd = open(path, flags, LOG_MODE);
         give_back(who);
@@ -100,7 +102,7 @@ static int open_control(struct service *s, const struct identity *who, char *tex
         struct group *group = s->plan.control_group[0] ? getgrnam(s->plan.control_group) : NULL;
         mode_t mode = group ? 0660 : 0600;
 
-        if (!path[0])
+        if (!path[0] || s->control_fd >= 0) /* a supervisor before us opened it */
                 return 0;
         borrow(who, group ? group->gr_gid : (gid_t) -1);
         s->control_fd = listeners_open_control(path, mode);
@@ -145,7 +147,7 @@ int ground_lay(struct service *s, const struct identity *who, char *ret_text, si
                 make_state_directories(s, who);
         /* First of all what another instance would have: nothing of its own is touched then. */
         if (r >= 0)
-                r = listeners_open(&s->plan, NULL, 0, listeners, &n_listeners, ret_text, text_size);
+                r = listeners_open(&s->plan, s->listeners, s->n_listeners, listeners, &n_listeners, ret_text, text_size);
         if (r < 0)
                 return r;
         listeners_adopt(s, listeners, n_listeners);

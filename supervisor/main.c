@@ -14,6 +14,7 @@
 #include "supervisor/deploy.h"
 #include "supervisor/environment.h"
 #include "supervisor/ground.h"
+#include "supervisor/handover.h"
 #include "supervisor/service.h"
 #include "supervisor/spawn.h"
 
@@ -153,7 +154,8 @@ static int run(struct service *s) {
 }
 
 int main(int argc, char **argv) {
-        static struct service s = {.plan_fd = -1, .descriptions_fd = -1, .log_fd = -1, .control_fd = -1, .null_fd = -1};
+        static struct service s = {.plan_fd = -1, .descriptions_fd = -1, .log_fd = -1, .control_fd = -1, .null_fd = -1,
+                                   .cgroups_fd = -1};
         struct options options;
         int r;
 
@@ -173,6 +175,10 @@ int main(int argc, char **argv) {
         s.environment = environment_for_workers();
         if (s.null_fd < 0 || !s.environment)
                 return complain(EXIT_FAILURE, "cannot begin: %s", strerror(errno));
+        r = handover_take(&s);
+        if (r < 0)
+                return complain(EXIT_FAILURE, "cannot take over from the supervisor before: it was of too different a version");
+        s.taken_over = r > 0;
         r = block_signals();
         if (r >= 0)
                 r = spawn_prepare();

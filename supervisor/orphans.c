@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#include "supervisor/former.h"
 #include "supervisor/nursery.h"
 #include "supervisor/watch.h"
 
@@ -27,7 +28,7 @@ struct orphans {
 };
 
 static bool is_ours(struct service *s, pid_t pid) {
-        if (s->reload_child == pid)
+        if (s->reload_child == pid || former_is(s, pid))
                 return true;
         for (size_t i = 0; i < s->n_units; i++)
                 for (const struct process *p = s->units[i].processes; p; p = p->next)

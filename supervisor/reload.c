@@ -8,6 +8,7 @@
 #include "lib/memfd.h"
 #include "supervisor/binaries.h"
 #include "supervisor/command.h"
+#include "supervisor/handover.h"
 #include "supervisor/deploy.h"
 #include "supervisor/feed.h"
 #include "supervisor/listeners.h"
@@ -235,12 +236,32 @@ static void adopt_plan(struct service *s, struct plan *plan, char *data, size_t 
         s->plan_serial++;
 }
 
+/*
+ * The new supervisor begins with this very plan's configuration and listeners. Whoever asked is answered before: it is by our channel.
+ * Returns when it could not be; then we go on as we are.
+ */
+static void hand_over(struct service *s) {
+        struct reload *r = s->reload;
+        struct process *control = r->control_generation > 0 ? service_process(s, r->control_slot, r->control_generation) : NULL;
+        int result;
+
+        log_info("the supervisor's program is new: it takes over");
+        if (control) {
+                _cleanup_close_ int fd = memfd_sealed("reload", r->text.data, r->text.failed ? 0 : r->text.size);
+
+                command_answer(control, r->id, 0, fd, "reloaded: a new version of the supervisor takes over");
+                r->control_generation = 0;
+        }
+        result = handover_execute(s);
+        log_error("the new supervisor cannot be executed: %s: its workers are replaced by the old one", strerror(-result));
+}
+
 static void use(struct service *s) {
         struct reload *r = s->reload;
         struct listener listeners[PLAN_LISTENERS_MAX];
         struct difference d = {0};
         struct plan plan, old = s->plan;
-        bool other_level;
+        bool other_level, takes_over;
         int plan_fd, descriptions_fd, old_plan_fd = s->plan_fd, old_descriptions_fd = s->descriptions_fd, result;
         char *data, *old_data = s->plan_data, text[160];
         size_t size, n_listeners;
@@ -254,6 +275,9 @@ static void use(struct service *s) {
         d.plan = &plan;
         d.descriptions = !same_bytes(descriptions_fd, s->descriptions_fd);
         binaries_open(s, d.binaries, &d.n_binaries);
+        takes_over = s->ready_said && handover_due(s);
+        if (takes_over)
+                say(r, "replace all: the supervisor's program is new");
         n = explain(s, &d);
         warn_of_restart(s, &plan);
 
@@ -273,6 +297,8 @@ static void use(struct service *s) {
 
         /* From here on the new plan holds; the old one lives until nothing points into it. */
         listeners_adopt(s, listeners, n_listeners);
+        if (takes_over)
+                hand_over(s);
         other_level = plan.log_level != s->plan.log_level;
         adopt_plan(s, &plan, data, size, plan_fd, descriptions_fd);
         /* One that an operator asked for stays, unless the configuration has another than before. */

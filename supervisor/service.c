@@ -9,6 +9,7 @@
 #include "supervisor/act.h"
 #include "supervisor/deaths.h"
 #include "supervisor/feed.h"
+#include "supervisor/former.h"
 #include "supervisor/notify.h"
 #include "supervisor/nursery.h"
 #include "supervisor/orphans.h"
@@ -171,6 +172,7 @@ void service_stop(struct service *s) {
         s->stopping = true;
         reload_cancel(s);
         notify_stopping(s);
+        former_drain(s, STOP_IDLE_NSEC);
         service_event(s, .type = EVENT_STOP);
 }
 
@@ -226,6 +228,7 @@ static int begin(struct service *s) {
         if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
                 seed = (uint32_t) now_monotonic();
         policy_init(&s->policy, seed);
+        s->policy.generation = s->first_generation;
         s->timer_at = NSEC_NEVER;
 
         r = sd_event_new(&s->event);
@@ -235,6 +238,8 @@ static int begin(struct service *s) {
                 r = watch_timer(s->event, &s->timer, on_timer, s);
         if (r >= 0)
                 r = feed_init(s);
+        if (r >= 0)
+                r = former_init(s);
         if (r >= 0)
                 r = deaths_init(s);
         if (r >= 0)
@@ -254,6 +259,7 @@ static void finish(struct service *s) {
         for (size_t i = 0; i < s->n_units; i++)
                 while (s->units[i].processes)
                         (void) process_free(s->units[i].processes);
+        former_done(s);
         orphans_end_all(s);
         nursery_done(s);
         deaths_done(s);
@@ -273,6 +279,8 @@ int service_run(struct service *s) {
 
         r = begin(s);
         if (r >= 0) {
+                if (s->taken_over)
+                        (void) strcopy(s->reload_outcome, sizeof(s->reload_outcome), "a new supervisor has taken over");
                 log_info("%s starting...", s->plan.service);
                 notify_starting(s);
                 service_event(s, .type = EVENT_START);

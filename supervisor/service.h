@@ -10,6 +10,7 @@
  *   reaper     hears of the ends of children
  *   act        carries the decisions out        reload     works out a new plan and applies what differs
  *   notify     speaks to systemd                command    obeys operators
+ *   handover   a new version takes over         former     ends the workers of the one before
  */
 #pragma once
 
@@ -22,10 +23,16 @@
 #include "lib/paths.h"
 #include "supervisor/policy.h"
 
+/* Workers of the supervisor before us: they serve, the gateways drain, the others go. */
+enum former_step { FORMER_SERVING, FORMER_DRAINING, FORMER_RELEASED };
+
+/* A client whose request crosses the end of its connection has this long to have sent it before. */
+#define STOP_IDLE_NSEC (500 * NSEC_PER_MSEC)
 #define UNIT_NOTES_MAX 4
 #define BINARIES_MAX 8
 
 struct process;
+struct former;
 
 /* A slot, from the side of what is real. Its index is the policy's. */
 struct unit {
@@ -121,6 +128,13 @@ struct service {
         enum log_level log_level;
         bool ready_said, stopping, uuid_known;
         char status[WIRE_TEXT_MAX], uuid_source[WIRE_TEXT_MAX], reload_outcome[WIRE_TEXT_MAX];
+        struct former *formers;
+        enum former_step former_step;
+        sd_event_source *former_timer;
+        uint32_t first_generation;        /* numbers up to it are formers' */
+        int cgroups_fd;                   /* that a supervisor before us used; -1 */
+        bool taken_over;                  /* from a supervisor before us */
+        bool end_waits;                   /* for formers alone */
         char end_reason[200];             /* why the service ends by itself; "" */
         char socket_note[160];            /* a socket of systemd's that is not used; "" */
         uint64_t started, started_wall;

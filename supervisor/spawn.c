@@ -31,6 +31,10 @@ int spawn_prepare(void) {
         return 0;
 }
 
+void spawn_unprepare(void) {
+        (void) setrlimit(RLIMIT_NOFILE, &files_of_children);
+}
+
 struct child {
         const struct spawn *spawn;
         const char *step;

@@ -31,3 +31,5 @@ int spawn_exec(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, const char
 
 /* To be called once, before the first child: remembers the limit of open files that children get, and raises our own. */
 int spawn_prepare(void) _must_check_;
+/* Our own limit is what it was: for a program that we become. */
+void spawn_unprepare(void);
