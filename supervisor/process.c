@@ -376,6 +376,15 @@ static void spawn_failed(struct service *s, uint32_t slot, uint32_t generation, 
                       .exit_status = error, .text = text);
 }
 
+/* Workers of ours say themselves what is in force. */
+static void say_foreign(struct service *s, uint32_t slot) {
+        struct unit *unit = service_unit(s, slot);
+        char limits[96];
+
+        cgroups_say(s, limits, sizeof(limits));
+        (void) snprintf(unit->hardening, sizeof(unit->hardening), "no_new_privs yes, no sandbox: a foreign command; %s", limits);
+}
+
 static void spawn_by_exec(struct service *s, uint32_t slot, uint32_t generation, enum wire_kind kind) {
         const struct plan_worker *worker = service_unit(s, slot)->plan;
         const char *name = policy_slot(&s->policy, slot)->name, *step = "prepare";
@@ -441,6 +450,8 @@ static void spawn_by_exec(struct service *s, uint32_t slot, uint32_t generation,
                 spawn_failed(s, slot, generation, argv[0], "watch", r);
                 return;
         }
+        if (kind == WIRE_KIND_EXEC)
+                say_foreign(s, slot);
         service_event(s, .type = EVENT_SPAWNED, .slot = slot, .generation = generation);
 }
 

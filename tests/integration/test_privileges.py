@@ -77,6 +77,7 @@ def test_status_tells_the_hardening(service):
     workers = {w['name']: w for w in service.status()['workers']}
     assert 'no_new_privs yes' in workers['info']['hardening'] and 'capabilities none' in workers['info']['hardening']
     assert ('no sandbox: a build with sanitizers' if SANITIZERS else 'seccomp filter') in workers['info']['hardening']
+    assert 'no sandbox: a foreign command' in workers['sleeper']['hardening']
     assert 'HARDENING' in service.suite('status').stdout
 
 
