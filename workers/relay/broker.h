@@ -115,7 +115,7 @@ struct broker_message {
 struct broker_status {
         enum broker_state state;
         const char *reason;     /* why not ready, or "" */
-        uint64_t since;         /* CLOCK_REALTIME nsec of the last change of state */
+        uint64_t since;         /* CLOCK_REALTIME nsec of the last change of state; connecting and backoff are one here */
         uint64_t retry_at;      /* CLOCK_MONOTONIC nsec of the next attempt in BACKOFF, else 0 */
         uint64_t connects;      /* connections that got as far as ready */
         uint64_t failures;      /* attempts and connections that failed, in a row */

@@ -21,15 +21,25 @@ static void connect_now(struct amqp *a);
 
 /* ----- the state ----- */
 
+/* One attempt after the other is one absence. */
+static bool is_away(enum broker_state state) {
+        return state == BROKER_CONNECTING || state == BROKER_BACKOFF;
+}
+
+/* With the reason that stands there. */
+static void tell_state(struct amqp *a, enum broker_state state) {
+        if (a->state != state && !(is_away(a->state) && is_away(state)))
+                a->since_wall = now_realtime();
+        a->state = state;
+        if (a->callbacks->changed)
+                a->callbacks->changed(a->userdata, state, a->reason);
+}
+
 void connection_state(struct amqp *a, enum broker_state state, const char *reason) {
         if (a->state == state && streq(a->reason, reason))
                 return;
-        if (a->state != state)
-                a->since_wall = now_realtime();
-        a->state = state;
         (void) strcopy(a->reason, sizeof(a->reason), reason);
-        if (a->callbacks->changed)
-                a->callbacks->changed(a->userdata, state, a->reason);
+        tell_state(a, state);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -109,8 +119,8 @@ static void fail_now(struct amqp *a, enum broker_loss loss) {
                 return;
         }
         retry_later(a);
-        a->state = BROKER_STATE_MAX; /* so that it is told, with the reason that stands there already */
-        connection_state(a, BROKER_BACKOFF, reason);
+        (void) strcopy(a->reason, sizeof(a->reason), reason);
+        tell_state(a, BROKER_BACKOFF);
 }
 
 void connection_fail(struct amqp *a, enum broker_loss loss, const char *format, ...) {
@@ -350,7 +360,7 @@ static void connect_now(struct amqp *a) {
         a->in = malloc(FRAME_SIZE_MAX);
         a->stage = STAGE_TRANSPORT;
         /* The old reason stays, until it is known better. */
-        connection_state(a, BROKER_CONNECTING, a->reason);
+        tell_state(a, BROKER_CONNECTING);
         r = a->in ? transport_open(a->event, &a->transport_settings, &callbacks, a, &a->transport) : -ENOMEM;
         if (r < 0)
                 connection_fail(a, BROKER_LOSS_CONNECTION, "%s:%u: %s", a->settings->host, a->settings->port, strerror(-r));
