@@ -26,6 +26,8 @@ static const struct {
         {"wazo_suite_relay_received_total", "counter", "Events of others that came.", "received", 1},
         {"wazo_suite_relay_handled_total", "counter", "Events of others that plugins took.", "handled", 1},
         {"wazo_suite_relay_rejected_total", "counter", "Events of others that are none.", "rejected", 1},
+        {"wazo_suite_relay_lost_total", "counter", "Events of others that had to be forgotten.", "lost", 1},
+        {"wazo_suite_relay_held", "gauge", "Events of others that the relay has now.", "held", 1},
 };
 
 static void put_part(FILE *out, const char *name, const char *service, const char *part) {

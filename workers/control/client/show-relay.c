@@ -66,7 +66,7 @@ static void show_publisher(const json_t *relay) {
 }
 
 static void show_consumer(const json_t *relay) {
-        static const char *const members[] = {"received", "handled", "rejected", "parked"};
+        static const char *const members[] = {"received", "handled", "held", "retried", "rejected", "lost", "parked"};
         const json_t *part = json_object_get(relay, "consumer");
 
         if (!part || streq(get_string(part, "state"), "off"))
