@@ -36,23 +36,33 @@ void generate_cron(const struct generator *g, const struct manifest *m, FILE *to
         }
 }
 
-/* A unit that systemd starts again is only told about; monit starts what nobody else would. */
-void generate_monit(const struct generator *g, const struct manifest *m, FILE *to) {
-        bool restarts = m->facts.unit.restart == FACTS_RESTART_NO && !strchr(m->facts.unit.name, '*');
+/* Programs by which monit starts and stops it, and when: 2 and 3 are the exit codes of a service that failed, and of one that hangs. */
+static void write_restarts(const struct manifest *m, FILE *to) {
+        const char *name = m->facts.unit.name;
+        int seconds = (int) (m->facts.unit.start / 1000);
 
+        (void) fprintf(to,
+                       "  start program = \"/bin/systemctl start %s\" with timeout %d seconds\n"
+                       "  stop program = \"/bin/systemctl stop %s\" with timeout %d seconds\n"
+                       "  if status = 2 for 2 cycles then start\n"
+                       "  if status = 3 for 2 cycles then restart\n"
+                       "  if 5 restarts within 10 cycles then unmonitor\n",
+                       name, seconds, name, seconds);
+}
+
+/* A unit that systemd starts again is only told about; monit starts what nobody else would. The hook hears of the first failure and
+ * of each change from then on; what it hears twice it tells once. */
+void generate_monit(const struct generator *g, const struct manifest *m, FILE *to) {
         (void) fprintf(to,
                        LICENCE "check program suite-%s with path \"%s/libexec/wazo-suite/wazo-monit-check %s\" with "
                                "timeout 30 seconds\n"
                                "  group wazo-suite\n",
                        m->service, g->prefix, m->service);
-        if (restarts)
-                (void) fprintf(to,
-                               "  start program = \"/bin/systemctl start %s\" with timeout %d seconds\n"
-                               "  stop program = \"/bin/systemctl stop %s\" with timeout %d seconds\n"
-                               "  if status = 2 for 2 cycles then restart\n"
-                               "  if 5 restarts within 5 cycles then unmonitor\n",
-                               m->facts.unit.name, (int) (m->facts.unit.start / 1000), m->facts.unit.name,
-                               (int) (m->facts.unit.start / 1000));
-        (void) fprintf(to, "  if status != 0 for 2 cycles then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n"
-                           "    else if succeeded then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n", g->prefix, g->prefix);
+        if (m->facts.unit.restart == FACTS_RESTART_NO && !strchr(m->facts.unit.name, '*'))
+                write_restarts(m, to);
+        (void) fprintf(to,
+                       "  if status != 0 then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n"
+                       "    else if succeeded then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n"
+                       "  if changed status then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n",
+                       g->prefix, g->prefix, g->prefix);
 }
