@@ -6,7 +6,7 @@
 #pragma once
 
 #include "lib/backoff.h"
-#include "workers/relay/http.h"
+#include "lib/http-client.h"
 #include "workers/relay/store.h"
 
 struct outbox_row;

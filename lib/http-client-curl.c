@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The driver of workers/relay/http.h: libcurl's multi interface on sd-event. */
+/* The driver of lib/http-client.h: libcurl's multi interface on sd-event. */
 #include <curl/curl.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
-#include "workers/relay/http.h"
+#include "lib/http-client.h"
 
-/* Nobody reads the answer; a longer one is a mistake. */
+/* Longer than anything that is asked for. */
 #define ANSWER_MAX (1024U * 1024)
 #define CONNECT_MSEC 5000L
 
@@ -15,7 +16,8 @@ struct http {
         CURL *easy; /* while a request is under way */
         struct curl_slist *headers;
         sd_event_source *timer;
-        size_t received;
+        size_t received, n_kept;
+        char kept[HTTP_BODY_KEPT + 1];
         char error[CURL_ERROR_SIZE];
         void (*done)(void *userdata, const struct http_answer *answer);
         void *userdata;
@@ -49,6 +51,7 @@ static void look(struct http *h) {
                 (void) strcopy(reason, sizeof(reason), *h->error ? h->error : curl_easy_strerror(code));
                 answer.status = (unsigned) status;
                 answer.reason = reason;
+                answer.body = h->kept;
                 finish(h);
                 /* It may send the next. */
                 h->done(h->userdata, &answer);
@@ -109,11 +112,48 @@ static int set_timer(CURLM *multi, long msec, void *userdata) {
         return 0;
 }
 
-static size_t swallow(char *data, size_t size, size_t n, void *userdata) {
+static size_t take(char *data, size_t size, size_t n, void *userdata) {
         struct http *h = userdata;
+        size_t more = MIN(size * n, HTTP_BODY_KEPT - h->n_kept);
 
+        memcpy(h->kept + h->n_kept, data, more);
+        h->n_kept += more;
+        h->kept[h->n_kept] = 0;
         h->received += size * n;
         return h->received > ANSWER_MAX ? 0 : size * n;
+}
+
+static int add_header(struct http *h, const char *line) {
+        struct curl_slist *longer = curl_slist_append(h->headers, line);
+
+        if (!longer)
+                return 1;
+        h->headers = longer;
+        return 0;
+}
+
+static int set_headers(struct http *h, const struct http_request *r) {
+        int e = 0;
+
+        if (r->body)
+                e |= add_header(h, "Content-Type: application/json");
+        for (size_t i = 0; r->headers && r->headers[i]; i++)
+                e |= add_header(h, r->headers[i]);
+        return h->headers ? e | (int) curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers) : e;
+}
+
+static int set_trust(CURL *easy, const struct http_request *r) {
+        struct stat st;
+        int e = 0;
+
+        if (r->unverified) {
+                e |= (int) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+                e |= (int) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+        }
+        /* A path that is not there is an error of the request, as it should be. */
+        if (r->ca)
+                e |= (int) curl_easy_setopt(easy, stat(r->ca, &st) == 0 && S_ISDIR(st.st_mode) ? CURLOPT_CAPATH : CURLOPT_CAINFO, r->ca);
+        return e;
 }
 
 static int set_options(struct http *h, const struct http_request *r) {
@@ -129,16 +169,14 @@ static int set_options(struct http *h, const struct http_request *r) {
         e |= (int) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MSEC);
         e |= (int) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) r->timeout_msec);
         e |= (int) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
-        e |= (int) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
+        e |= (int) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
         e |= (int) curl_easy_setopt(easy, CURLOPT_WRITEDATA, h);
         e |= (int) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->error);
         e |= (int) curl_easy_setopt(easy, CURLOPT_USERAGENT, "wazo-suite");
-        if (r->body) {
-                h->headers = curl_slist_append(NULL, "Content-Type: application/json");
-                e |= !h->headers;
-                e |= (int) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, h->headers);
+        e |= set_headers(h, r);
+        e |= set_trust(easy, r);
+        if (r->body)
                 e |= (int) curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, r->body);
-        }
         return e ? -ENOMEM : 0;
 }
 
@@ -150,8 +188,8 @@ static int curl_send_request(struct http *h, const struct http_request *request,
                 return -EBUSY;
         h->done = done;
         h->userdata = userdata;
-        h->received = 0;
-        *h->error = 0;
+        h->received = h->n_kept = 0;
+        *h->kept = *h->error = 0;
         h->easy = curl_easy_init();
         if (h->easy)
                 r = set_options(h, request);

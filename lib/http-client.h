@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * An HTTP client on the loop, one request at a time. Behind a driver, because libcurl brings thirty libraries along: a
- * service without sysconfd loads none of them.
+ * service that asks nobody loads none of them.
  */
 #pragma once
 
@@ -9,17 +9,23 @@
 
 #include "lib/util.h"
 
-#define HTTP_DRIVER_ABI 1
+#define HTTP_DRIVER_ABI 2
+/* Of an answer's body so much is kept. */
+#define HTTP_BODY_KEPT 4096
 
 struct http_request {
         const char *method, *url;
-        const char *body; /* JSON, or NULL */
-        uint64_t timeout_msec;
+        const char *body;           /* JSON, or NULL */
+        const char *const *headers; /* "Name: value", at the end NULL; or NULL */
+        uint64_t timeout_msec;      /* from the first step to the last byte */
+        const char *ca;             /* https: a file, or a directory of hashed files; NULL: the system's */
+        bool unverified;            /* https: whoever answers is believed */
 };
 
 struct http_answer {
         unsigned status;    /* 0: nobody is there, or gives no answer in time, or none that is HTTP */
         const char *reason; /* ... for people */
+        const char *body;   /* its beginning, with a NUL behind it; whoever sent it is not to be trusted */
 };
 
 struct http;
@@ -29,7 +35,8 @@ struct http_driver {
         int (*new)(sd_event *event, struct http **ret);
         /* Accepts NULL; ends what is under way without a word. */
         void (*free)(struct http *h);
-        /* Copies what it needs. @done is called once, in a later turn of the loop. -EBUSY while another is under way. */
+        /* Copies what it needs. @done is called once, in a later turn of the loop; what it is given lives until it returns. -EBUSY
+         * while another is under way. */
         int (*send)(struct http *h, const struct http_request *request, void (*done)(void *userdata, const struct http_answer *answer),
                     void *userdata);
 };

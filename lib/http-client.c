@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "workers/relay/http.h"
+#include "lib/http-client.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
