@@ -45,6 +45,7 @@ def pytest_collection_finish(session):
 @pytest.fixture(scope='session')
 def broker():
     """The one RabbitMQ that all tests share, running. Each has an exchange of its own, or leaves no message."""
+    signal.alarm((SECONDS + _launched[0].START_SECONDS) * harness.SLOW)
     _launched[0].wait()
     yield _launched[0]
 

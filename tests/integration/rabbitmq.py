@@ -28,7 +28,7 @@ from harness import NOBODY, ROOT, SLOW, free_port, run_as, wait_for
 
 SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
 USER, PASSWORD = 'wazo', 'b7-broker-secret'
-START_SECONDS = 90
+STARTS = 3
 ACK_EVERY = 500
 
 
@@ -54,6 +54,8 @@ def certificates(folder, name='localhost', address='127.0.0.1'):
 class Broker:
     """Listens on port, and with TLS on tls_port; path('ca.crt') is what to trust."""
 
+    START_SECONDS = 120  # when the machine is busy
+
     def __init__(self):
         self.home = tempfile.mkdtemp(prefix='wazo-rabbitmq-')
         os.chmod(self.home, 0o755)
@@ -76,7 +78,8 @@ class Broker:
         return os.path.join(self.home, name)
 
     def _write(self, name, text, mode=0o600):
-        with open(os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), 'w', encoding='utf-8') as file:
+        with open(self.path(name), 'w', encoding='utf-8') as file:
+            os.fchmod(file.fileno(), mode)  # whatever umask is in force: Erlang refuses a cookie that others may read
             file.write(text)
 
     def _own(self):
@@ -128,7 +131,7 @@ class Broker:
         assert self.process is None, 'it is running'
         if not self._epmd:
             self._epmd = self._launch(['epmd', '-port', str(self._epmd_port), '-address', '127.0.0.1'])
-            wait_for(lambda: self._answers(self._epmd_port), 10)
+            wait_for(lambda: self._answers(self._epmd_port), 60)
         self.process = self._launch([SERVER])
         return self
 
@@ -142,11 +145,18 @@ class Broker:
         return self.wait()
 
     def wait(self):
-        """Until it takes connections."""
-        wait_for(lambda: self.process.poll() is not None or self._answers(self.port), START_SECONDS,
-                 lambda: f'RabbitMQ does not start:\n{self.log()[-3000:]}', every=0.05)
-        assert self.process.poll() is None, f'RabbitMQ ended with {self.process.returncode}:\n{self.log()[-3000:]}'
-        return self
+        """Until it takes connections. When it ends instead, since a port was somebody else's at that moment, it is started again."""
+        for _ in range(STARTS):
+            if not self.process:
+                self.launch()
+            wait_for(lambda: self.process.poll() is not None or self._answers(self.port), self.START_SECONDS,
+                     lambda: f'RabbitMQ does not start:\n{self.log()[-3000:]}', every=0.05)
+            if self.process.poll() is None:
+                return self
+            code = self.process.returncode
+            self._end_group(self.process.pid)
+            self.process = None
+        raise AssertionError(f'RabbitMQ ended with {code}, {STARTS} times:\n{self.log()[-3000:]}')
 
     @staticmethod
     def _answers(port):
@@ -209,7 +219,7 @@ class Broker:
     def erl(self, expressions):
         """Evaluates Erlang in the broker; the last value as text."""
         done = subprocess.run(['erl_call', '-c', self._cookie, '-address', f'localhost:{self._dist_port}', '-R', '-e'],
-                              input=expressions + '.\n', env=self._environment(), capture_output=True, text=True, timeout=30 * SLOW)
+                              input=expressions + '.\n', env=self._environment(), capture_output=True, text=True, timeout=60 * SLOW)
         assert done.returncode == 0 and done.stdout.startswith('{ok, '), f'{expressions}: {done.stdout}{done.stderr}'
         return done.stdout[len('{ok, '):].rstrip()[:-1]
 
