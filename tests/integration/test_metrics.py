@@ -131,7 +131,7 @@ def test_workers(service):
                   if name == 'wazo_suite_worker_state' and dict(labels)['worker'] == worker['name']}
         assert {state for state, value in states.items() if value == 1} == {worker['state']}, worker
     assert metrics.labels('wazo_gateway_queue_length',
-                          'plugin') - {'control'} == {w['plugin'] for w in status['workers'] if w['kind'] == 'plugin'}
+                          'plugin') - {'control', 'relay'} == {w['plugin'] for w in status['workers'] if w['kind'] == 'plugin'}
 
 
 def test_who_may_read(admin):

@@ -21,7 +21,7 @@ def document(admin):
 def filled(path, document_parameters=()):
     types = {p['name']: p for p in document_parameters if p.get('in') == 'path'}
     for name in [part[1:-1] for part in path.split('/') if part.startswith('{')]:
-        uuid = types.get(name, {}).get('format') == 'uuid' or name == 'endpoint_uuid'
+        uuid = types.get(name, {}).get('format') == 'uuid' or name in ('endpoint_uuid', 'tenant_uuid')
         path = path.replace('{%s}' % name, NOBODY if uuid else '99999')
     return path
 

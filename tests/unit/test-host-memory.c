@@ -53,6 +53,7 @@ int main(void) {
         SRunner *runner = srunner_create(suite);
         int n;
 
+        tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, the_callers_keep_theirs);
         tcase_add_test(tcase, what_was_deep_is_given_back);
         suite_add_tcase(suite, tcase);

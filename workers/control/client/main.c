@@ -73,7 +73,7 @@ static const struct command commands[] = {
 static void help(FILE *to) {
         (void) fputs("Usage: wazo-suite [OPTIONS] COMMAND [ARGUMENT]\n\nCommands:\n", to);
         for (unsigned i = 0; i < ELEMENTSOF(commands); i++)
-                (void) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+                (void) fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
         delegate_help(to);
         (void) fputs("\nA WORKER is a worker's name, or a plugin's for all its instances.\n\nOptions:\n"
                      "  --service NAME   the service to talk to (default: wazo-confd)\n"
@@ -253,7 +253,7 @@ static int show_error(const char *error, json_t *parameters) {
         if (streq(error, "org.varlink.service.PermissionDenied"))
                 return complain(EXIT_REFUSED, "only root and the group wazo-suite may do that");
         if (streq(error, "org.varlink.service.InvalidParameter"))
-                return complain(EXIT_REFUSED, "the service does not take this value of '%s'", get_string(parameters, "parameter"));
+                return complain(EXIT_USAGE, "the service does not take this value of '%s'", get_string(parameters, "parameter"));
         if (streq(error, INTERFACE "NotParked"))
                 return complain(EXIT_REFUSED, "nothing with the number %" PRId64 " is parked", (int64_t) get_int(parameters, "id"));
         lines = json_object_get(parameters, "lines");
