@@ -93,6 +93,12 @@ class Proxy:
         if limit is not None:
             setattr(self, way, max(getattr(self, way) - len(data), 0))
 
+    def say(self, data):
+        """To all clients, as if the server did, between two pieces of what it says."""
+        with self._lock:
+            for pair in self._pairs:
+                pair.client.sendall(data)
+
     def cut(self):
         """Resets all connections; new ones may come."""
         with self._lock:
@@ -114,7 +120,7 @@ class Proxy:
 
 
 class Impostor:
-    """Listens, and says its text to whoever comes; then closes, unless it keeps the connection. None: says nothing."""
+    """Listens, and says its text to whoever comes; then closes, unless it keeps the connection. None: says nothing, and keeps it."""
 
     def __init__(self, text=None, keep=False, wait=True):
         self.text, self.keep, self.wait, self.connections, self.heard = text, keep, wait, 0, b''
@@ -135,7 +141,7 @@ class Impostor:
                     self.heard += client.recv(4096)
                 if self.text:
                     client.sendall(self.text)
-                if self.keep or not self.text:
+                if self.keep or self.text is None:
                     self._kept.append(client)
                 else:
                     client.close()

@@ -245,8 +245,8 @@ SHORT_METHOD = b'\x01\x00\x00\x00\x00\x00\x02\x00\x0a\xce'
 UNKNOWN_METHOD = b'\x01\x00\x00\x00\x00\x00\x04\xff\xff\xff\xff\xce'
 
 
-@pytest.mark.parametrize('text', (GARBAGE, HTTP, OTHER_VERSION, HUGE_FRAME, SHORT_METHOD, UNKNOWN_METHOD),
-                         ids=('garbage', 'http', 'other-version', 'huge-frame', 'short-method', 'unknown-method'))
+@pytest.mark.parametrize('text', (b'', GARBAGE, HTTP, OTHER_VERSION, HUGE_FRAME, SHORT_METHOD, UNKNOWN_METHOD),
+                         ids=('hangs-up', 'garbage', 'http', 'other-version', 'huge-frame', 'short-method', 'unknown-method'))
 def test_no_broker_at_all(text, broker):
     with Impostor(text) as impostor:
         with bus_service(broker.settings('none', port=impostor.port)) as service:
@@ -254,6 +254,10 @@ def test_no_broker_at_all(text, broker):
             assert str(impostor.port) in status['reason'] or str(impostor.port) in status['broker']
             check_requests(service, 5)
             assert publisher(service)['backlog'] == 6
+            # It is tried again and again, and told once.
+            wait_for(lambda: impostor.connections >= 3, 20)
+            lines = [line for line in told(service, 'RabbitMQ') if 'request' not in line]
+            assert len(lines) == 1 and status['reason'] in lines[0], lines
             relay = service.worker('relay')
             assert (relay['state'], relay['restarts']) == ('ready', 0)
 

@@ -175,21 +175,22 @@ class Follower:
         self.process.wait(10)
 
 
-@pytest.mark.parametrize('victim', (None, 'relay', 'control'))
-def test_follow(alone, victim):
-    """Each new one, once, whatever is killed meanwhile."""
-    client = Client(alone.port, alone.token)
+@pytest.mark.parametrize('which, victim', (('alone', None), ('alone', 'relay'), ('alone', 'control'), ('connected', 'relay')))
+def test_follow(request, which, victim):
+    """Each new one, once, whatever is killed meanwhile; with RabbitMQ and without."""
+    service = request.getfixturevalue(which)
+    client = Client(service.port, service.token)
     first = client.user(firstname='Before')
-    wait_sent(alone)
-    follower = Follower(alone, '-n', '1')
+    wait_sent(service)
+    follower = Follower(service, '-n', '1')
     try:
         wait_for(lambda: follower.uuids() == [first['uuid']], message=lambda: str(follower.lines))
         wanted = [first['uuid']] + [client.user(firstname=f'New {i}')['uuid'] for i in range(3)]
         wait_for(lambda: follower.uuids() == wanted, message=lambda: str(follower.lines))
         if victim:
-            pid = alone.kill(victim)
-            wait_for(lambda: alone.suite('status').returncode == 0)
-            alone.wait_state(victim, 'ready', not_pid=pid)
+            pid = service.kill(victim)
+            wait_for(lambda: service.suite('status').returncode == 0)
+            service.wait_state(victim, 'ready', not_pid=pid)
         wanted.append(client.user(firstname='After')['uuid'])
         wait_for(lambda: follower.uuids() == wanted, 20, message=lambda: f'{follower.lines} {wanted}')
     finally:

@@ -13,8 +13,9 @@
 /* What is confirmed is removed when so much of the window is, or nothing more is awaited, or after this time. */
 #define SETTLE_PART 2
 #define SETTLE_NSEC (20 * NSEC_PER_MSEC)
-/* Rows whose end the database does not know: past it nothing is published. */
-#define DONE_MAX (2U * WINDOW_MAX)
+/* Rows on their way, and rows whose end the database does not know, in windows: past it nothing is published. So many are sent
+ * twice at most, when we are killed. */
+#define OPEN_WINDOWS 4
 /* Kept events are counted now and then. */
 #define PURGE_STEP 64
 /* The clock may have been set: a row never waits longer. */
@@ -255,7 +256,7 @@ static bool worth_reading(struct publisher *p) {
         if (!p->more || p->draining || p->holds_full || slots == 0)
                 return false;
         /* The database is behind. */
-        if (p->n_done + p->window.max > DONE_MAX || p->n_refused > 0)
+        if (p->n_done + p->window.max > OPEN_WINDOWS * p->window.max || p->n_refused > 0)
                 return false;
         return broker_room(p->broker) > 0;
 }
@@ -397,7 +398,7 @@ int publisher_init(struct publisher *p, sd_event *event, struct store *store, co
         r = window_init(&p->window, settings->window);
         if (r < 0)
                 return r;
-        p->done = calloc(DONE_MAX, sizeof(*p->done));
+        p->done = calloc(OPEN_WINDOWS * p->window.max, sizeof(*p->done));
         /* Of those read at once, of those on their way then, and the one that the server closed its channel over. */
         p->refused = calloc(2 * p->window.max + 1, sizeof(*p->refused));
         if (!p->done || !p->refused)
