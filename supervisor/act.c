@@ -20,14 +20,15 @@ static void act_spawn(struct service *s, const struct policy_action *a) {
 
 static void act_drain(struct service *s, const struct policy_action *a) {
         struct process *p = service_process(s, a->slot, a->generation);
-        /* Clients come back to a gateway's successor, and may take their time; when there is none, they are not waited for. */
-        struct wire_drain drain = {
-                .deadline = a->deadline,
-                .idle = s->stopping ? MIN(now_monotonic() + STOP_IDLE_NSEC, a->deadline) : a->deadline,
-        };
+        const struct policy_slot *slot = policy_slot(&s->policy, a->slot);
+        struct wire_drain drain = {.deadline = a->deadline, .idle = a->deadline};
 
         if (!p)
                 return;
+        /* Clients come back to a gateway's successor, or to another gateway, and may take their time; when there is none, they are
+         * not waited for. Others are told in the same way that nobody comes after them. */
+        if (s->stopping || (p->kind != WIRE_KIND_GATEWAY && (slot->removed || slot->held)))
+                drain.idle = MIN(now_monotonic() + STOP_IDLE_NSEC, a->deadline);
         p->serving = false;
         process_send(p, WIRE_DRAIN, 0, &drain, sizeof(drain), NULL, 0);
 }

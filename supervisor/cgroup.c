@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "supervisor/cgroup.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -185,12 +186,33 @@ static int lay(struct cgroups *c, int own, const struct identity *who) {
         return c->dir < 0 ? -errno : 0;
 }
 
+/* Of processes that ended in between, and that nobody will ask about. One with a process in it cannot be removed. */
+static void remove_empty(int dir) {
+        int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+        if (!d) {
+                (void) fd_close(fd);
+                return;
+        }
+        for (struct dirent *e; (e = readdir(d));)
+                if (e->d_type == DT_DIR && e->d_name[0] != '.' && !streq(e->d_name, SUPERVISOR))
+                        (void) unlinkat(dir, e->d_name, AT_REMOVEDIR);
+        (void) closedir(d);
+}
+
+void cgroups_sweep(struct service *s) {
+        if (s->cgroups && s->cgroups->dir >= 0)
+                remove_empty(s->cgroups->dir);
+}
+
 /* A supervisor before us laid everything, and was in the same place. */
-static void take_over(struct cgroups *c, int dir, uint32_t generation) {
+static void take_over(struct cgroups *c, int dir, uint32_t spares) {
         char text[256];
 
         c->dir = dir;
-        c->spares = generation; /* no number twice */
+        c->spares = spares;
+        remove_empty(dir);
         if (read_file(dir, "cgroup.subtree_control", text, sizeof(text)) < 0)
                 return;
         for (size_t i = 0; i < CONTROLLER_MAX; i++)
@@ -199,6 +221,10 @@ static void take_over(struct cgroups *c, int dir, uint32_t generation) {
 
 int cgroups_dir(const struct service *s) {
         return s->cgroups ? s->cgroups->dir : -1;
+}
+
+uint32_t cgroups_spares(const struct service *s) {
+        return s->cgroups ? s->cgroups->spares : 0;
 }
 
 void cgroups_prepare(struct service *s, const struct identity *who) {
@@ -211,7 +237,7 @@ void cgroups_prepare(struct service *s, const struct identity *who) {
         s->cgroups = c;
         c->dir = -1;
         if (s->cgroups_fd >= 0) {
-                take_over(c, s->cgroups_fd, s->first_generation);
+                take_over(c, s->cgroups_fd, s->first_spare);
                 s->cgroups_fd = -1;
                 return;
         }
@@ -259,11 +285,6 @@ static bool remove_one(struct cgroups *c, const char *name) {
         return unlinkat(c->dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
-void cgroups_remove(struct service *s, const char *name) {
-        if (s->cgroups && s->cgroups->dir >= 0 && name[0])
-                (void) remove_one(s->cgroups, name);
-}
-
 static void remove_left(struct cgroups *c) {
         size_t kept = 0;
 
@@ -271,6 +292,22 @@ static void remove_left(struct cgroups *c) {
                 if (!remove_one(c, c->left[i]))
                         memmove(c->left[kept++], c->left[i], sizeof(c->left[i]));
         c->n_left = kept;
+}
+
+/* With whatever a dead worker left behind in it. */
+void cgroups_end(struct service *s, const char *name) {
+        struct cgroups *c = s->cgroups;
+        char path[160];
+
+        if (!c || c->dir < 0 || !name[0])
+                return;
+        remove_left(c);
+        if (remove_one(c, name))
+                return;
+        (void) snprintf(path, sizeof(path), "%s/cgroup.kill", name);
+        (void) write_file(c->dir, path, "1");
+        if (!remove_one(c, name) && c->n_left < LEFT_MAX)
+                (void) strcopy(c->left[c->n_left++], sizeof(c->left[0]), name);
 }
 
 void cgroups_done(struct service *s) {
@@ -344,17 +381,6 @@ bool cgroups_out_of_memory(const struct process *p) {
 }
 
 void cgroups_leave(struct process *p) {
-        struct cgroups *c = p->service->cgroups;
-        char path[160];
-
-        if (!p->cgroup[0])
-                return;
-        remove_left(c);
-        if (!remove_one(c, p->cgroup)) {
-                (void) snprintf(path, sizeof(path), "%s/cgroup.kill", p->cgroup);
-                (void) write_file(c->dir, path, "1");
-                if (!remove_one(c, p->cgroup) && c->n_left < LEFT_MAX)
-                        memcpy(c->left[c->n_left++], p->cgroup, sizeof(p->cgroup));
-        }
+        cgroups_end(p->service, p->cgroup);
         p->cgroup[0] = 0;
 }

@@ -19,8 +19,11 @@ void cgroups_prepare(struct service *s, const struct identity *who);
 void cgroups_done(struct service *s);
 /* The directory that all of this is in, for a supervisor that takes over; stays ours. -1: there is none. */
 int cgroups_dir(const struct service *s);
-/* Removes one of a worker that the supervisor before us had. */
-void cgroups_remove(struct service *s, const char *name);
+/* The last number that a spare's has; after it we go on. */
+uint32_t cgroups_spares(const struct service *s);
+/* Of workers that the supervisor before us had: ends one, and removes all that nobody is in any more. */
+void cgroups_end(struct service *s, const char *name);
+void cgroups_sweep(struct service *s);
 /* For the log, and for a worker's status: "cgroup with memory, pids", or "limits by setrlimit". */
 void cgroups_say(const struct service *s, char *ret, size_t size);
 /* Whether the kernel counts the memory of each process: then RLIMIT_DATA need not. */

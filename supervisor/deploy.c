@@ -124,23 +124,29 @@ int deploy_wait(struct deploy *d, uint64_t deadline) {
         return info.si_code == CLD_EXITED ? info.si_status : -ECHILD;
 }
 
-int deploy_take(struct deploy *d, struct plan *ret_plan, char **ret_data, size_t *ret_size, int *ret_plan_fd,
-                int *ret_descriptions_fd) {
+int deploy_decode(int plan_fd, int descriptions_fd, struct plan *ret_plan, char **ret_data, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t size, ignored;
         int r;
 
-        if (d->plan_fd < 0)
-                return -EBADMSG;
-        r = memfd_check(d->descriptions_fd, DESCRIPTIONS_MAX, &ignored);
+        r = memfd_check(descriptions_fd, DESCRIPTIONS_MAX, &ignored);
         if (r >= 0)
-                r = memfd_read(d->plan_fd, PLAN_SIZE_MAX, &data, &size);
+                r = memfd_read(plan_fd, PLAN_SIZE_MAX, &data, &size);
         if (r >= 0)
                 r = plan_decode(data, size, ret_plan);
         if (r < 0)
                 return r;
         *ret_data = STEAL(data);
         *ret_size = size;
+        return 0;
+}
+
+int deploy_take(struct deploy *d, struct plan *ret_plan, char **ret_data, size_t *ret_size, int *ret_plan_fd,
+                int *ret_descriptions_fd) {
+        int r = d->plan_fd < 0 ? -EBADMSG : deploy_decode(d->plan_fd, d->descriptions_fd, ret_plan, ret_data, ret_size);
+
+        if (r < 0)
+                return r;
         *ret_plan_fd = fd_steal(&d->plan_fd);
         *ret_descriptions_fd = fd_steal(&d->descriptions_fd);
         return 0;

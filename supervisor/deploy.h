@@ -24,8 +24,9 @@ int deploy_begin(struct service *s, struct deploy *d) _must_check_;
 void deploy_read(struct deploy *d);
 /* Waits for its end, until @deadline (CLOCK_MONOTONIC nsec). Its exit code; -ETIMEDOUT after killing it. */
 int deploy_wait(struct deploy *d, uint64_t deadline) _must_check_;
-/* Unpacks: takes plan_fd and descriptions_fd. @ret_plan points into *ret_data. -EBADMSG when the child did not keep to the
- * format. */
+/* Unpacks what is in the two descriptors, which stay the caller's. @ret_plan points into *ret_data. -EBADMSG, -EMSGSIZE. */
+int deploy_decode(int plan_fd, int descriptions_fd, struct plan *ret_plan, char **ret_data, size_t *ret_size) _must_check_;
+/* The same, and takes plan_fd and descriptions_fd. -EBADMSG when the child did not keep to the format. */
 int deploy_take(struct deploy *d, struct plan *ret_plan, char **ret_data, size_t *ret_size, int *ret_plan_fd,
                 int *ret_descriptions_fd) _must_check_;
 void deploy_done(struct deploy *d);

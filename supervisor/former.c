@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "lib/channel.h"
+#include "lib/mask.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/watch.h"
 
@@ -17,6 +18,9 @@
 /* Behind the last gateway: time for what they still do of their own. */
 #define REST_NSEC (15 * NSEC_PER_SEC)
 #define BUDGET 64
+/* Of what each still prints. */
+#define LINES_MAX 100
+#define LINE_BYTES 4096
 
 int former_add(struct service *s, const struct former *former) {
         struct former *f = malloc(sizeof(*f));
@@ -33,6 +37,7 @@ int former_add(struct service *s, const struct former *former) {
 static struct former *former_free(struct former *f) {
         (void) sd_event_source_disable_unref(f->ended_source);
         (void) sd_event_source_disable_unref(f->channel_source);
+        (void) sd_event_source_disable_unref(f->stderr_source);
         (void) fd_close(f->pidfd);
         (void) fd_close(f->channel);
         (void) fd_close(f->stderr_fd);
@@ -64,8 +69,6 @@ static void release_the_rest(struct service *s) {
         for (struct former *f = s->formers; f; f = f->next) {
                 f->channel_source = sd_event_source_disable_unref(f->channel_source);
                 f->channel = fd_close(f->channel);
-                if (f->kind == WIRE_KIND_EXEC)
-                        (void) pidfd_send_signal(f->pidfd, SIGTERM, NULL, 0);
         }
         s->former_step = FORMER_RELEASED;
         (void) watch_timer_set(s->former_timer, now_monotonic() + REST_NSEC);
@@ -79,6 +82,39 @@ static void unlink_former(struct former *f) {
                 }
 }
 
+static void show(struct former *f, const char *line, size_t length) {
+        _cleanup_free_ char *masked = mask_line(line, length);
+        char logger[2 * WIRE_NAME_MAX];
+
+        if (!masked || length == 0 || f->lines++ >= LINES_MAX)
+                return;
+        log_name(logger, sizeof(logger), f->service->plan.service, f->name);
+        log_write_as(logger, LOG_LEVEL_INFO, "[pid %d] %s", (int) f->pid, masked);
+}
+
+/* Its last words. Beyond a budget they are only taken, so that the writer is not held back. */
+static bool show_lines(struct former *f) {
+        char text[LINE_BYTES];
+        ssize_t n = f->stderr_fd < 0 ? 0 : read(f->stderr_fd, text, sizeof(text));
+
+        for (ssize_t i = 0; i < n;) {
+                const char *end = memchr(text + i, '\n', (size_t) (n - i));
+                ssize_t length = end ? end - (text + i) : n - i;
+
+                show(f, text + i, (size_t) length);
+                i += length + 1;
+        }
+        return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static int on_stderr(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct former *f = userdata;
+
+        if (!show_lines(f))
+                f->stderr_source = sd_event_source_disable_unref(f->stderr_source);
+        return 0;
+}
+
 static int on_ended(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct former *f = userdata;
         struct service *s = f->service;
@@ -86,11 +122,17 @@ static int on_ended(sd_event_source *source, int fd, uint32_t revents, void *use
 
         if (waitid(P_PIDFD, (id_t) f->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
                 return 0;
-        log_info("'%s' (pid %d) of the supervisor before has ended", f->name, (int) f->pid);
-        cgroups_remove(s, f->cgroup);
+        show_lines(f);
+        if (info.si_code == CLD_EXITED || info.si_status == SIGTERM)
+                log_info("'%s' (pid %d) of the supervisor before has ended", f->name, (int) f->pid);
+        else
+                log_warning("'%s' (pid %d) of the supervisor before died of SIG%s", f->name, (int) f->pid,
+                            strempty(sigabbrev_np(info.si_status)));
+        cgroups_end(s, f->cgroup);
         unlink_former(f);
         (void) former_free(f);
         if (!s->formers) {
+                cgroups_sweep(s);
                 (void) watch_timer_set(s->former_timer, NSEC_NEVER);
                 if (s->end_waits)
                         (void) sd_event_exit(s->event, s->exit_code);
@@ -142,6 +184,8 @@ int former_init(struct service *s) {
                 r = watch_fd(s->event, &f->ended_source, f->pidfd, EPOLLIN, on_ended, f, SD_EVENT_PRIORITY_NORMAL);
                 if (r >= 0 && f->channel >= 0)
                         r = watch_fd(s->event, &f->channel_source, f->channel, EPOLLIN, on_channel, f, SD_EVENT_PRIORITY_NORMAL);
+                if (r >= 0 && f->stderr_fd >= 0)
+                        r = watch_fd(s->event, &f->stderr_source, f->stderr_fd, EPOLLIN, on_stderr, f, SD_EVENT_PRIORITY_NORMAL + 20);
         }
         return r;
 }
@@ -166,7 +210,9 @@ void former_drain(struct service *s, uint64_t idle_nsec) {
         if (!s->formers)
                 return;
         for (struct former *f = s->formers; f; f = f->next)
-                if (f->kind == WIRE_KIND_GATEWAY && channel_send(f->channel, WIRE_DRAIN, 0, &drain, sizeof(drain), NULL, 0) < 0)
+                /* Foreign commands answer no gateway, and theirs have come. */
+                if (f->kind == WIRE_KIND_EXEC ||
+                    (f->kind == WIRE_KIND_GATEWAY && channel_send(f->channel, WIRE_DRAIN, 0, &drain, sizeof(drain), NULL, 0) < 0))
                         (void) pidfd_send_signal(f->pidfd, SIGTERM, NULL, 0);
         s->former_step = FORMER_DRAINING;
         (void) watch_timer_set(s->former_timer, drain.deadline);

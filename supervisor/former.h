@@ -10,10 +10,11 @@
 struct former {
         struct former *next;
         struct service *service;
-        sd_event_source *ended_source, *channel_source;
+        sd_event_source *ended_source, *channel_source, *stderr_source;
         enum wire_kind kind;
         pid_t pid;
-        int pidfd, channel, stderr_fd; /* standard error is only kept from breaking */
+        int pidfd, channel, stderr_fd;
+        unsigned lines; /* that it printed since */
         char name[WIRE_NAME_MAX], cgroup[WIRE_NAME_MAX + 16];
 };
 

@@ -2,21 +2,24 @@
 #include "supervisor/handover.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "lib/memfd.h"
 #include "lib/pack.h"
 #include "supervisor/cgroup.h"
+#include "supervisor/environment.h"
 #include "supervisor/former.h"
+#include "supervisor/passed.h"
 #include "supervisor/spawn.h"
 
-#define VARIABLE "WAZO_SUITE_HANDOVER"
-#define FORMAT 1U
-#define SIZE_MAX_BYTES (1024U * 1024)
 /* Descriptors that go with it. */
 #define FDS_MAX 4096
+/* The loop stands still for a rehearsal: a few milliseconds, and no longer than this when the program hangs. */
+#define REHEARSAL_NSEC (5 * NSEC_PER_SEC)
 
 struct parcel {
         struct pack text;
@@ -32,7 +35,7 @@ bool handover_due(const struct service *s) {
                 (running.st_dev != there.st_dev || running.st_ino != there.st_ino);
 }
 
-/* ---- leaving ---- */
+/* ---- what is left ---- */
 
 /* Descriptors go by their numbers, and as the very last thing are made to survive the exec. */
 static void leave_fd(struct parcel *p, int fd) {
@@ -76,13 +79,7 @@ static void leave_workers(struct parcel *p, struct service *s) {
         pack_u8(&p->text, 0);
 }
 
-static int wrap(struct parcel *p, struct service *s) {
-        pack_u32(&p->text, FORMAT);
-        pack_u32(&p->text, WIRE_MAJOR);
-        pack_u32(&p->text, s->policy.generation);
-        leave_fd(p, s->log_fd);
-        leave_fd(p, s->control_fd);
-        leave_fd(p, cgroups_dir(s));
+static void leave_listeners(struct parcel *p, const struct service *s) {
         pack_u32(&p->text, (uint32_t) s->n_listeners);
         for (size_t i = 0; i < s->n_listeners; i++) {
                 pack_string(&p->text, s->listeners[i].name);
@@ -91,132 +88,176 @@ static int wrap(struct parcel *p, struct service *s) {
                 pack_u8(&p->text, s->listeners[i].passed);
                 leave_fd(p, s->listeners[i].fd);
         }
+}
+
+static void leave_passed(int fd, const void *address, size_t size, void *userdata) {
+        struct parcel *p = userdata;
+
+        pack_u8(&p->text, 1);
+        pack_bytes(&p->text, address, size);
+        leave_fd(p, fd);
+}
+
+/* What operators said holds until the service's next start, and this is none. */
+static void leave_wishes(struct parcel *p, struct service *s) {
+        bool own_level = s->log_level != (enum log_level) s->plan.log_level;
+
+        pack_u32(&p->text, own_level ? s->log_level : LOG_LEVEL_MAX);
+        for (size_t i = 0; i < s->policy.n_slots; i++) {
+                const struct policy_slot *slot = policy_slot(&s->policy, (uint32_t) i);
+
+                if (slot && !slot->removed && slot->held) {
+                        pack_u8(&p->text, 1);
+                        pack_string(&p->text, slot->name);
+                }
+        }
+        pack_u8(&p->text, 0);
+}
+
+static int wrap(struct parcel *p, struct service *s, int plan_fd, int descriptions_fd) {
+        pack_u32(&p->text, HANDOVER_FORMAT);
+        pack_u32(&p->text, WIRE_MAJOR);
+        leave_fd(p, plan_fd);
+        leave_fd(p, descriptions_fd);
+        pack_u32(&p->text, s->policy.generation);
+        leave_fd(p, s->log_fd);
+        leave_fd(p, s->control_fd);
+        leave_fd(p, cgroups_dir(s));
+        pack_u32(&p->text, cgroups_spares(s));
+        leave_listeners(p, s);
+        passed_leave(leave_passed, p);
+        pack_u8(&p->text, 0);
+        leave_wishes(p, s);
         leave_workers(p, s);
         return p->full ? -E2BIG : pack_end(&p->text);
 }
+
+/* A descriptor of the sealed file, or a negative errno. */
+static int seal(struct parcel *p, struct service *s, int plan_fd, int descriptions_fd) {
+        int r = plan_fd < 0 || descriptions_fd < 0 ? -EBADMSG : wrap(p, s, plan_fd, descriptions_fd);
+
+        return r < 0 ? r : memfd_sealed("handover", p->text.data, p->text.size);
+}
+
+/* ---- whether it could ---- */
+
+/* What the child printed, in a line: the loader's complaint, or its own. */
+static void read_complaint(int fd, char *ret, size_t size) {
+        ssize_t n = read(fd, ret, size - 1);
+
+        ret[MAX(n, 0)] = 0;
+        ret[strcspn(ret, "\n")] = 0;
+}
+
+static int wait_for_end(int pidfd, siginfo_t *ret) {
+        int r = channel_wait(pidfd, now_monotonic() + REHEARSAL_NSEC);
+
+        if (r <= 0)
+                (void) pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+        if (waitid(P_PIDFD, (id_t) pidfd, ret, WEXITED) < 0)
+                return -errno;
+        return r < 0 ? r : r == 0 ? -ETIMEDOUT : 0;
+}
+
+static int rehearse(struct service *s, const struct spawn *spawn, int complaints, char *text, size_t size) {
+        char complaint[200];
+        siginfo_t info = {0};
+        const char *step;
+        int pidfd, r;
+        pid_t pid;
+
+        r = spawn_exec(spawn, &pid, &pidfd, &step);
+        if (r < 0) {
+                (void) snprintf(text, size, "cannot %s %s: %s", step, s->paths.supervisord, strerror(-r));
+                return r;
+        }
+        r = wait_for_end(pidfd, &info);
+        (void) close(pidfd);
+        if (r == -ETIMEDOUT)
+                (void) snprintf(text, size, "the new supervisor did not answer within %u s", (unsigned) (REHEARSAL_NSEC / NSEC_PER_SEC));
+        else if (r < 0)
+                (void) snprintf(text, size, "the new supervisor cannot be waited for: %s", strerror(-r));
+        else if (info.si_code != CLD_EXITED) {
+                (void) snprintf(text, size, "the new supervisor died of SIG%s", strempty(sigabbrev_np(info.si_status)));
+                r = -ENOTSUP;
+        } else if (info.si_status != 0) {
+                read_complaint(complaints, complaint, sizeof(complaint));
+                (void) snprintf(text, size, "the new supervisor cannot take over: %s", complaint[0] ? complaint : "it did not say why");
+                r = -ENOTSUP;
+        }
+        return r;
+}
+
+int handover_rehearse(struct service *s, int plan_fd, int descriptions_fd, char *ret_text, size_t text_size) {
+        struct parcel p = {.text = PACK_NULL};
+        _cleanup_close_ int fd = seal(&p, s, plan_fd, descriptions_fd);
+        int complaints[2] = {-1, -1}, r = fd;
+        char **named = NULL, **environment = NULL;
+
+        pack_done(&p.text);
+        if (r >= 0 && pipe2(complaints, O_CLOEXEC | O_NONBLOCK) < 0)
+                r = -errno;
+        if (r >= 0)
+                r = environment_add(s->environment, HANDOVER_VARIABLE, HANDOVER_REHEARSAL_FD, &named);
+        if (r >= 0)
+                r = environment_add(named, HANDOVER_REHEARSAL, "1", &environment);
+        if (r < 0)
+                (void) snprintf(ret_text, text_size, "the handover cannot be prepared: %s", strerror(-r));
+        else {
+                const struct spawn spawn = {
+                        .program = -1,
+                        .argv = s->options->argv,
+                        .environment = environment,
+                        .fds = {s->null_fd, complaints[1], complaints[1], fd, plan_fd, descriptions_fd},
+                        .n_fds = 6,
+                        .parent_death_signal = SIGKILL,
+                        .stay = true,
+                        .memory = RLIM_INFINITY,
+                        .files = RLIM_INFINITY,
+                        .processes = RLIM_INFINITY,
+                };
+
+                r = rehearse(s, &spawn, complaints[0], ret_text, text_size);
+        }
+        free(environment);
+        free(named);
+        (void) fd_close(complaints[0]);
+        (void) fd_close(complaints[1]);
+        return r;
+}
+
+/* ---- doing it ---- */
 
 static void keep(const struct parcel *p, bool over_exec) {
         for (size_t i = 0; i < p->n_fds; i++)
                 (void) fcntl(p->fds[i], F_SETFD, over_exec ? 0 : FD_CLOEXEC);
 }
 
-int handover_execute(struct service *s) {
+int handover_execute(struct service *s, int plan_fd, int descriptions_fd) {
         struct parcel p = {.text = PACK_NULL};
+        _cleanup_close_ int fd = seal(&p, s, plan_fd, descriptions_fd);
         char number[16];
-        int fd = -1, r;
+        int r = fd;
 
-        r = wrap(&p, s);
-        if (r >= 0) {
-                fd = memfd_sealed("handover", p.text.data, p.text.size);
-                r = fd;
-        }
+        pack_done(&p.text);
         if (r >= 0) {
                 (void) snprintf(number, sizeof(number), "%d", fd);
-                p.fds[p.n_fds < FDS_MAX ? p.n_fds++ : 0] = fd;
-                /* Sockets that systemd passed at our start and that are in use go as listeners; the numbers may be others' by now. */
+                /* systemd's sockets go in the file; their numbers may be others' by now. */
                 (void) unsetenv("LISTEN_FDS");
                 (void) unsetenv("LISTEN_FDNAMES");
                 (void) unsetenv("LISTEN_PID");
-                r = setenv(VARIABLE, number, true) < 0 ? -errno : 0;
+                r = setenv(HANDOVER_VARIABLE, number, true) < 0 ? -errno : 0;
         }
-        if (r >= 0) {
-                spawn_unprepare();
-                keep(&p, true);
-                (void) execv(s->paths.supervisord, s->options->argv);
-                r = -errno;
-                keep(&p, false);
-                (void) unsetenv(VARIABLE);
-                if (spawn_prepare() < 0)
-                        log_warning("the limit of open files cannot be raised again");
-        }
-        (void) fd_close(fd);
-        pack_done(&p.text);
+        if (r < 0)
+                return r;
+        spawn_unprepare();
+        keep(&p, true);
+        (void) fcntl(fd, F_SETFD, 0);
+        (void) execv(s->paths.supervisord, s->options->argv);
+        r = -errno;
+        keep(&p, false);
+        (void) unsetenv(HANDOVER_VARIABLE);
+        if (spawn_prepare() < 0)
+                log_warning("the limit of open files cannot be raised again");
         return r;
-}
-
-/* ---- taking ---- */
-
-static int take_fd(struct unpack *u) {
-        int fd = (int) unpack_u32(u);
-
-        if (fd < 0)
-                return -1;
-        if (u->failed || fd <= STDERR_FILENO || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-                u->failed = true;
-                return -1;
-        }
-        return fd;
-}
-
-static void take_listeners(struct unpack *u, struct service *s) {
-        uint32_t n = unpack_u32(u);
-
-        if (n > PLAN_LISTENERS_MAX)
-                u->failed = true;
-        for (uint32_t i = 0; i < n && !u->failed; i++) {
-                struct listener *l = &s->listeners[s->n_listeners];
-
-                *l = (struct listener) {.tls_cert = -1, .tls_key = -1};
-                (void) strcopy(l->name, sizeof(l->name), unpack_string(u));
-                (void) strcopy(l->address, sizeof(l->address), unpack_string(u));
-                l->port = unpack_u32(u);
-                l->passed = unpack_u8(u);
-                l->fd = take_fd(u);
-                if (!u->failed)
-                        s->n_listeners++;
-        }
-}
-
-static int take_workers(struct unpack *u, struct service *s) {
-        while (unpack_u8(u) == 1 && !u->failed) {
-                struct former f = {.kind = (enum wire_kind) unpack_u32(u), .pid = (pid_t) unpack_u32(u)};
-                int r;
-
-                (void) strcopy(f.name, sizeof(f.name), unpack_string(u));
-                (void) strcopy(f.cgroup, sizeof(f.cgroup), unpack_string(u));
-                f.pidfd = take_fd(u);
-                f.channel = take_fd(u);
-                f.stderr_fd = take_fd(u);
-                r = u->failed ? -EBADMSG : former_add(s, &f);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int take(struct service *s, const char *data, size_t size) {
-        struct unpack u = unpack_begin(data, size);
-        int r;
-
-        /* Other versions of this protocol, or of the workers', cannot be talked to. */
-        if (unpack_u32(&u) != FORMAT || unpack_u32(&u) != WIRE_MAJOR)
-                return -EBADMSG;
-        s->first_generation = unpack_u32(&u);
-        s->log_fd = take_fd(&u);
-        s->control_fd = take_fd(&u);
-        s->cgroups_fd = take_fd(&u);
-        take_listeners(&u, s);
-        r = take_workers(&u, s);
-        return r < 0 ? r : unpack_end(&u);
-}
-
-int handover_take(struct service *s) {
-        const char *text = getenv(VARIABLE);
-        _cleanup_free_ char *data = NULL;
-        _cleanup_close_ int fd = -1;
-        size_t size;
-        int r;
-
-        if (!text)
-                return 0;
-        fd = atoi(text);
-        (void) unsetenv(VARIABLE);
-        if (fd <= STDERR_FILENO) {
-                fd = -1;
-                return -EBADMSG;
-        }
-        r = memfd_read(fd, SIZE_MAX_BYTES, &data, &size);
-        if (r >= 0)
-                r = take(s, data, size);
-        return r < 0 ? -EBADMSG : 1;
 }

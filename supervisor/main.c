@@ -74,11 +74,13 @@ static void first_error(const char *findings, char *to, size_t size) {
         (void) snprintf(to, size, "%.*s", (int) strcspn(at, "\n"), at);
 }
 
-/* The first plan. Findings go to standard error: whoever starts a service looks there. Returns an exit code or 0. */
+/* The first plan, unless it was left to us. Findings go to standard error: whoever starts a service looks there. Returns an exit code or 0. */
 static int get_plan(struct service *s) {
         struct deploy d;
         int r;
 
+        if (s->taken_over)
+                return 0;
         r = deploy_begin(s, &d);
         if (r < 0)
                 return complain(EXIT_FAILURE, "cannot run the configuration child: %s", strerror(-r));
@@ -157,6 +159,7 @@ int main(int argc, char **argv) {
         static struct service s = {.plan_fd = -1, .descriptions_fd = -1, .log_fd = -1, .control_fd = -1, .null_fd = -1,
                                    .cgroups_fd = -1};
         struct options options;
+        enum handover handover;
         int r;
 
         r = options_parse(argc, argv, PROGRAM, &options);
@@ -175,10 +178,12 @@ int main(int argc, char **argv) {
         s.environment = environment_for_workers();
         if (s.null_fd < 0 || !s.environment)
                 return complain(EXIT_FAILURE, "cannot begin: %s", strerror(errno));
-        r = handover_take(&s);
+        r = handover_take(&s, &handover);
         if (r < 0)
-                return complain(EXIT_FAILURE, "cannot take over from the supervisor before: it was of too different a version");
-        s.taken_over = r > 0;
+                return complain(EXIT_FAILURE, "what the supervisor before left is of too different a version, or not all there");
+        if (handover == HANDOVER_REHEARSED)
+                return EXIT_SUCCESS;
+        s.taken_over = handover == HANDOVER_TAKEN;
         r = block_signals();
         if (r >= 0)
                 r = spawn_prepare();

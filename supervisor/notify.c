@@ -104,21 +104,23 @@ static uint64_t ladder_msec(const struct policy_rules *rules) {
         return (rules->drains ? rules->drain_msec : 0) + rules->term_msec + rules->abort_msec + rules->kill_msec;
 }
 
-/* Gateways go first, and then the others. */
+/* Discovery goes first, then the gateways, and then the others. */
 static uint64_t stop_msec(struct service *s) {
-        uint64_t gateways = 0, others = 0;
+        uint64_t discovery = 0, gateways = 0, others = 0;
 
         for (size_t i = 0; i < s->policy.n_slots; i++) {
                 const struct policy_slot *slot = policy_slot(&s->policy, (uint32_t) i);
 
                 if (!slot)
                         continue;
-                if (slot->rules.kind == WIRE_KIND_GATEWAY)
+                if (slot->rules.kind == WIRE_KIND_DISCOVERY)
+                        discovery = MAX(discovery, ladder_msec(&slot->rules));
+                else if (slot->rules.kind == WIRE_KIND_GATEWAY)
                         gateways = MAX(gateways, ladder_msec(&slot->rules));
                 else
                         others = MAX(others, ladder_msec(&slot->rules));
         }
-        return gateways + others + MARGIN_MSEC;
+        return discovery + gateways + others + MARGIN_MSEC;
 }
 
 /* What runs once goes first, in whatever order, and then the others. */

@@ -47,9 +47,10 @@ static void take(int fd, const char *name) {
         all[n_all++] = p;
 }
 
+static bool looked;
+
 /* The numbers are known only once: what was opened since is not systemd's. */
 static void look(void) {
-        static bool looked;
         char **names = NULL;
         int n;
 
@@ -63,6 +64,23 @@ static void look(void) {
                         free(names[i]);
         }
         free(names);
+}
+
+void passed_leave(void (*one)(int fd, const void *address, size_t size, void *userdata), void *userdata) {
+        for (size_t i = 0; i < n_all; i++)
+                if (!all[i].stored)
+                        one(all[i].fd, &all[i].address, sizeof(all[i].address), userdata);
+}
+
+int passed_inherit(int fd, const void *address, size_t size) {
+        struct passed p = {.fd = fd};
+
+        if (n_all == PASSED_MAX || size != sizeof(p.address))
+                return -EBADMSG;
+        memcpy(&p.address, address, size);
+        looked = true;
+        all[n_all++] = p;
+        return 0;
 }
 
 static uint16_t port_of(const union address *a) {

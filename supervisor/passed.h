@@ -23,5 +23,10 @@ bool passed_clear_way(const struct sockaddr *address);
 /* Has systemd keep the listeners that we opened, over our death and restarts, and no others of ours. */
 void passed_store(const struct listener *listeners, size_t n);
 
+/* Those of units, used or not, for a supervisor that takes over: @fd is -1 for one that was shut down. */
+void passed_leave(void (*one)(int fd, const void *address, size_t size, void *userdata), void *userdata);
+/* One of them, as its address and descriptor were left; the latter is ours from then on. */
+int passed_inherit(int fd, const void *address, size_t size) _must_check_;
+
 /* Says which sockets of units none of the listeners is, in one line; "" when all are used. */
 void passed_unused(const struct listener *listeners, size_t n, char *ret_text, size_t size);

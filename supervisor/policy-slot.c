@@ -7,7 +7,9 @@
 /* ---- states ---- */
 
 bool policy_may_run(const struct policy *p, const struct policy_slot *s) {
-        return p->running && !p->ending && !(p->stopping && s->rules.kind == WIRE_KIND_GATEWAY) && !s->removed && !s->held;
+        if (p->stopping && s->rules.kind == WIRE_KIND_DISCOVERY)
+                return false;
+        return p->running && !p->ending && !(p->closing && s->rules.kind == WIRE_KIND_GATEWAY) && !s->removed && !s->held;
 }
 
 bool policy_serves(const struct policy_slot *s) {

@@ -247,11 +247,31 @@ static bool is_over(const struct policy_slot *s) {
         return true;
 }
 
-/* The gateways first: until the last of them has given its last answer, somebody must work for them. */
-static void end_the_rest(struct policy *p, uint64_t now) {
+static void end_kind(struct policy *p, enum wire_kind kind, uint64_t now) {
         for (size_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i]->rules.kind == WIRE_KIND_GATEWAY && !is_over(p->slots[i]))
-                        return;
+                if (p->slots[i]->used && p->slots[i]->rules.kind == (uint32_t) kind)
+                        policy_end_slot(p, (uint32_t) i, now);
+}
+
+static bool kind_is_over(const struct policy *p, enum wire_kind kind) {
+        for (size_t i = 0; i < p->n_slots; i++)
+                if (p->slots[i]->rules.kind == (uint32_t) kind && !is_over(p->slots[i]))
+                        return false;
+        return true;
+}
+
+/* Discovery first: nobody new is sent to listeners that are about to close. */
+static void end_gateways(struct policy *p, uint64_t now) {
+        if (!kind_is_over(p, WIRE_KIND_DISCOVERY))
+                return;
+        p->closing = true;
+        end_kind(p, WIRE_KIND_GATEWAY, now);
+}
+
+/* Then the gateways: until the last of them has given its last answer, somebody must work for them. */
+static void end_the_rest(struct policy *p, uint64_t now) {
+        if (!kind_is_over(p, WIRE_KIND_GATEWAY))
+                return;
         p->ending = true;
         for (size_t i = 0; i < p->n_slots; i++)
                 if (p->slots[i]->used)
@@ -262,7 +282,9 @@ static void end_the_rest(struct policy *p, uint64_t now) {
 static void finish(struct policy *p, uint64_t now) {
         if (!p->stopping || p->finished)
                 return;
-        if (!p->ending)
+        if (!p->closing)
+                end_gateways(p, now);
+        if (p->closing && !p->ending)
                 end_the_rest(p, now);
         if (!p->ending)
                 return;
@@ -284,9 +306,7 @@ static void start_all(struct policy *p, uint64_t now) {
 
 static void stop_all(struct policy *p, uint64_t now) {
         p->stopping = true;
-        for (size_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i]->used && p->slots[i]->rules.kind == WIRE_KIND_GATEWAY)
-                        policy_end_slot(p, (uint32_t) i, now);
+        end_kind(p, WIRE_KIND_DISCOVERY, now);
 }
 
 /* Of what a worker says about itself only this is believed: the rest is for the supervisor to know. */

@@ -96,7 +96,8 @@ enum policy_event_type {
         EVENT_RESET,        /* forget failures and holds, start now */
         EVENT_REMOVE,       /* stop for good */
         EVENT_TICK,         /* time has passed */
-        EVENT_STOP,         /* the service is to end: the gateways, then the rest, which works for them until then */
+        EVENT_STOP,         /* the service is to end: discovery, so that nobody is sent here any more; then the gateways; then
+                             * the rest, which works for them until then */
 };
 
 struct policy_event {
@@ -140,7 +141,8 @@ struct policy {
         uint64_t next;            /* the least of them, unless */
         bool overtaken;           /* ... what it was has come to pass: it is looked for when it is asked for */
         bool running, decided, finished;
-        bool stopping;            /* the gateways end, */
+        bool stopping;            /* discovery ends, */
+        bool closing;             /* ... and when none is left, the gateways, */
         bool ending;              /* ... and when none is left, the rest */
         bool stirred;             /* who is blocked may be so no longer, or by something else */
         bool deferred;            /* some replacement waits for what its slot requires */

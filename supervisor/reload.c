@@ -237,14 +237,16 @@ static void adopt_plan(struct service *s, struct plan *plan, char *data, size_t 
 }
 
 /*
- * The new supervisor begins with this very plan's configuration and listeners. Whoever asked is answered before: it is by our channel.
- * Returns when it could not be; then we go on as we are.
+ * The new supervisor begins with this very plan and its listeners. Whoever asked is answered before: it is by our channel. Returns
+ * when it could not be, with why in @text; then we go on as we are.
  */
-static void hand_over(struct service *s) {
+static void hand_over(struct service *s, int plan_fd, int descriptions_fd, char *text, size_t size) {
         struct reload *r = s->reload;
         struct process *control = r->control_generation > 0 ? service_process(s, r->control_slot, r->control_generation) : NULL;
         int result;
 
+        if (handover_rehearse(s, plan_fd, descriptions_fd, text, size) < 0)
+                return;
         log_info("the supervisor's program is new: it takes over");
         if (control) {
                 _cleanup_close_ int fd = memfd_sealed("reload", r->text.data, r->text.failed ? 0 : r->text.size);
@@ -252,8 +254,8 @@ static void hand_over(struct service *s) {
                 command_answer(control, r->id, 0, fd, "reloaded: a new version of the supervisor takes over");
                 r->control_generation = 0;
         }
-        result = handover_execute(s);
-        log_error("the new supervisor cannot be executed: %s: its workers are replaced by the old one", strerror(-result));
+        result = handover_execute(s, plan_fd, descriptions_fd);
+        (void) snprintf(text, size, "the new supervisor cannot be executed: %s", strerror(-result));
 }
 
 static void use(struct service *s) {
@@ -263,19 +265,22 @@ static void use(struct service *s) {
         struct plan plan, old = s->plan;
         bool other_level, takes_over;
         int plan_fd, descriptions_fd, old_plan_fd = s->plan_fd, old_descriptions_fd = s->descriptions_fd, result;
-        char *data, *old_data = s->plan_data, text[160];
+        char *data, *old_data = s->plan_data, text[400], not_taken[400] = "";
         size_t size, n_listeners;
         unsigned n;
 
+        takes_over = s->ready_said && handover_due(s);
         result = deploy_take(&r->deploy, &plan, &data, &size, &plan_fd, &descriptions_fd);
         if (result < 0) {
-                conclude(s, result, "reload refused: the configuration child did not say what is to be done");
+                /* The configuration child is of the new version, and so may its plan be. */
+                if (takes_over && !r->dry_run)
+                        hand_over(s, r->deploy.plan_fd, r->deploy.descriptions_fd, not_taken, sizeof(not_taken));
+                conclude(s, result, "reload refused: the plan cannot be read: restart needed%s%s", not_taken[0] ? ": " : "", not_taken);
                 return;
         }
         d.plan = &plan;
         d.descriptions = !same_bytes(descriptions_fd, s->descriptions_fd);
         binaries_open(s, d.binaries, &d.n_binaries);
-        takes_over = s->ready_said && handover_due(s);
         if (takes_over)
                 say(r, "replace all: the supervisor's program is new");
         n = explain(s, &d);
@@ -298,7 +303,7 @@ static void use(struct service *s) {
         /* From here on the new plan holds; the old one lives until nothing points into it. */
         listeners_adopt(s, listeners, n_listeners);
         if (takes_over)
-                hand_over(s);
+                hand_over(s, plan_fd, descriptions_fd, not_taken, sizeof(not_taken));
         other_level = plan.log_level != s->plan.log_level;
         adopt_plan(s, &plan, data, size, plan_fd, descriptions_fd);
         /* One that an operator asked for stays, unless the configuration has another than before. */
@@ -314,7 +319,7 @@ static void use(struct service *s) {
         if (result < 0)
                 conclude(s, result, "reload failed: %s", strerror(-result));
         else
-                conclude(s, 0, "reloaded: %u workers touched", n);
+                conclude(s, 0, "reloaded: %u workers touched%s%s", n, not_taken[0] ? "; restart needed: " : "", not_taken);
 }
 
 static int on_child(sd_event_source *source, int fd, uint32_t revents, void *userdata) {

@@ -221,6 +221,18 @@ static int watch_signals(struct service *s) {
 
 /* ---- the run ---- */
 
+static void hold_again(struct service *s) {
+        for (size_t i = 0; i < s->n_held; i++) {
+                uint32_t slot = service_find_slot(s, s->held[i]);
+
+                if (slot != UINT32_MAX)
+                        service_event(s, .type = EVENT_HOLD, .slot = slot);
+        }
+        free(s->held);
+        s->held = NULL;
+        s->n_held = 0;
+}
+
 static int begin(struct service *s) {
         uint32_t seed;
         int r;
@@ -252,6 +264,8 @@ static int begin(struct service *s) {
                 r = reload_init(s);
         if (r >= 0)
                 r = add_units(s);
+        if (r >= 0)
+                hold_again(s);
         return r;
 }
 

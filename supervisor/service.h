@@ -61,7 +61,7 @@ struct process {
         int pidfd, channel, stderr_fd, ring, notify_fd;
         sd_event_source *channel_source, *stderr_source, *notify_source, *leaderless_source;
         struct channel_queue queue;
-        struct subscriber *subscriber;    /* gateways, control and relay */
+        struct subscriber *subscriber;    /* gateways, control, relay and discovery */
         struct stderr_lines *lines;       /* once it printed anything */
         struct wire_inflight *inflight;   /* what the gateway said of its last request */
         bool greeted;                     /* HELLO came */
@@ -131,7 +131,9 @@ struct service {
         struct former *formers;
         enum former_step former_step;
         sd_event_source *former_timer;
-        uint32_t first_generation;        /* numbers up to it are formers' */
+        uint32_t first_generation, first_spare; /* numbers up to them are formers' */
+        char (*held)[WIRE_NAME_MAX];      /* by an operator, under the supervisor before us */
+        size_t n_held;
         int cgroups_fd;                   /* that a supervisor before us used; -1 */
         bool taken_over;                  /* from a supervisor before us */
         bool end_waits;                   /* for formers alone */

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -11,12 +12,25 @@ import pytest
 from harness import SLOW, alive, proc, supervisord, wait_for
 
 
-def renew():
-    """What a package's upgrade does: the file is another one of the same name."""
+def renew(text=None):
+    """What a package's upgrade does: the file is another one of the same name, or, with @text, another program."""
     path = supervisord()
-    shutil.copy(path, path + '.new')
+    if text is None:
+        shutil.copy(path, path + '.new')
+    else:
+        with open(path + '.new', 'w', encoding='utf-8') as file:
+            file.write(text)
     os.chmod(path + '.new', 0o755)
     os.rename(path + '.new', path)
+
+
+@pytest.fixture
+def broken_program():
+    """A test may put anything in the supervisor's place; the next one finds it again."""
+    path = supervisord()
+    shutil.copy(path, path + '.good')
+    yield
+    os.rename(path + '.good', path)
 
 
 def pids(s):
@@ -97,3 +111,76 @@ def test_limits_and_environment_are_as_before(service):
     for name, pid in pids(service).items():
         assert proc(pid, 'limits') == limits[name], name
         assert b'HANDOVER' not in proc(pid, 'environ') and b'NOTIFY_SOCKET' not in proc(pid, 'environ')
+
+
+# A new version that cannot take over, each in its way; and words of what is said of it.
+UNFIT = {
+    'garbage': ('no program at all\n', 'cannot execute'),
+    'does not load': ('#!/bin/sh\necho libwazo.so.9: cannot open shared object file >&2\nexit 127\n', 'libwazo.so.9: cannot open'),
+    'refuses': ('#!/bin/sh\nexit 1\n', 'did not say why'),
+    'dies': ('#!/bin/sh\nkill -SEGV $$\n', 'died of SIGSEGV'),
+    'hangs': ('#!/bin/sh\nexec sleep 1000\n', 'did not answer within 5 s'),
+}
+
+
+@pytest.mark.parametrize('what', UNFIT)
+def test_one_that_cannot_take_over(service, broken_program, what):
+    program, words = UNFIT[what]
+    main, before = service.process.pid, pids(service)
+    inode = os.stat(f'/proc/{main}/exe').st_ino
+    renew(program)
+    answer = service.suite('reload')
+    # The old one goes on, with the new configuration, and says what is left to do.
+    assert answer.returncode == 0 and 'restart needed' in answer.stdout + answer.stderr, answer
+    assert os.stat(f'/proc/{main}/exe').st_ino == inode
+    line = service.status()['service']['status']
+    assert 'restart needed' in line
+    assert words in service.log() or words in line, service.log()
+    assert service.get('/infos').status == 200
+    # Only the supervisor's program is new here: nobody was touched.
+    assert pids(service) == before
+
+
+def test_a_plan_of_another_version_is_for_the_new_one(service, broken_program):
+    """What cannot be read by the old one is judged by the new one; where that cannot either, nothing changes."""
+    config = os.path.join(os.path.dirname(os.path.dirname(supervisord())), 'config/wazo-config')
+    assert os.path.exists(config)
+    main, before = service.process.pid, pids(service)
+    shutil.copy(config, config + '.good')
+    try:
+        with open(config + '.new', 'w', encoding='utf-8') as file:
+            file.write('#!/bin/sh\nexit 0\n')
+        os.chmod(config + '.new', 0o755)
+        os.rename(config + '.new', config)
+        renew()
+        answer = service.suite('reload')
+        assert answer.returncode == 1 and 'restart needed' in answer.stdout + answer.stderr, answer
+    finally:
+        os.rename(config + '.good', config)
+    assert pids(service) == before and service.get('/infos').status == 200
+    service.suite('reload', check=True)
+    wait_for(lambda: service.suite('status', '--wait', '10').returncode == 0, 20 * SLOW)
+    assert service.process.pid == main and not set(before.values()) & set(pids(service).values())
+
+
+def test_what_operators_said_holds(service):
+    service.suite('hold', 'crashdummy', check=True)
+    service.suite('log-level', 'debug', check=True)
+    inode = os.stat(f'/proc/{service.process.pid}/exe').st_ino
+    renew()
+    service.suite('reload', check=True)
+    wait_for(lambda: os.stat(f'/proc/{service.process.pid}/exe').st_ino != inode, 10 * SLOW)
+    wait_for(lambda: service.suite('status', '--wait', '10').returncode == 0, 20 * SLOW)
+    status = service.status()
+    assert [w['state'] for w in status['workers'] if w['name'] == 'crashdummy'] == ['held']
+    assert status['service']['log_level'] == 'debug', status['service']
+    service.suite('reset', 'crashdummy', check=True)
+    wait_for(lambda: [w['state'] for w in service.status()['workers'] if w['name'] == 'crashdummy'] == ['ready'], 10 * SLOW)
+
+
+@pytest.mark.parametrize('left', ['', 'nonsense', '99', '0'])
+def test_garbage_is_not_taken(left):
+    """Who is told of a handover that nobody made ends, and touches nothing."""
+    result = subprocess.run([supervisord(), 'wazo-confd'], env={**os.environ, 'WAZO_SUITE_HANDOVER': left}, capture_output=True, text=True,
+                            stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert result.returncode == 1 and 'too different a version' in result.stderr, result
