@@ -1,11 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Everything of the suite has been stopped. What runs nevertheless keeps files and ports that a new version wants.
+# The services have been stopped. What runs nevertheless keeps files and ports that a new version wants.
 set -eu
-# shellcheck source=packaging/upgrade/lib.sh
-. "${WAZO_SUITE_UPGRADE_LIB:-/usr/share/wazo-suite/upgrade/lib.sh}"
 
 left=$(wazo-service status 2>/dev/null | sed -nE 's/^[[:space:]]+running[[:space:]]+([^[:space:]]+)$/\1/p' | paste -s -d ' ')
 [ -n "$left" ] || exit 0
-complain "still running after 'wazo-service stop': $left"
+echo "wazo-suite: still running after 'wazo-service stop': $left" >&2
 exit 1
