@@ -61,6 +61,7 @@ static int fill_build(struct paths *p, const char *build, const char *source) {
         PUT(p->services, source, "config/services.d");
         PUT(p->shipped, source, "config/shipped");
         PUT(p->migrations, source, "workers/migrate/sql");
+        PUT(p->templates, source, "config/templates");
         return 0;
 }
 
@@ -73,6 +74,7 @@ static int fill_prefix(struct paths *p, const char *prefix) {
         PUT(p->services, prefix, "share/wazo-suite/services.d");
         PUT(p->shipped, prefix, "share/wazo-suite");
         PUT(p->migrations, prefix, "share/wazo-suite/migrations");
+        PUT(p->templates, prefix, "share/wazo-suite/templates");
         return 0;
 }
 
@@ -122,7 +124,7 @@ int paths_program(const struct paths *paths, const char *name, char *ret, size_t
                 {"wazo-gateway", "gateway"}, {"wazo-control", "control"},      {"wazo-host", "host"},
                 {"wazo-migrate", "migrate"}, {"wazo-plugin-describe", "host"}, {"wazo-config", "../config"},
                 {"wazo-relay", "relay"},        {"wazo-backup-snapshot", "../backup"},
-                {"wazo-generate", "../config/generate"}, {"wazo-check", "../units/check"},
+                {"wazo-generate", "../config/generate"}, {"wazo-check", "../units/check"}, {"wazo-new", "../config/new"},
         };
 
         for (unsigned i = 0; i < ELEMENTSOF(programs); i++) {

@@ -14,6 +14,7 @@ struct paths {
         char services[512];      /* shipped manifests: <service>.yml */
         char shipped[512];       /* shipped configurations: <service>/config.yml */
         char migrations[512];    /* 001-….sql */
+        char templates[512];     /* what new plugins and services are made from */
         bool build_tree;
 };
 

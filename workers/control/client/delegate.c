@@ -8,6 +8,8 @@ static const struct {
 } delegates[] = {
         {"generate", "wazo-generate", "KIND [SERVICE...]: files made from the manifests, or how this host's differ"},
         {"check", "wazo-check", "[SERVICE...]: whether the host agrees with the manifests, and how to mend it"},
+        {"new-service", "wazo-new", "NAME: the start of a service, with its first plugin"},
+        {"new-plugin", "wazo-new", "NAME: the start of a plugin"},
 };
 
 int delegate(char **argv) {
@@ -31,5 +33,5 @@ int delegate(char **argv) {
 
 void delegate_help(FILE *to) {
         for (unsigned i = 0; i < ELEMENTSOF(delegates); i++)
-                (void) fprintf(to, "  %-10s %s\n", delegates[i].command, delegates[i].help);
+                (void) fprintf(to, "  %-11s %s\n", delegates[i].command, delegates[i].help);
 }
