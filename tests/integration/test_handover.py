@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from harness import SLOW, alive, proc, supervisord, wait_for
+from harness import SLOW, Service, alive, proc, supervisord, wait_for
+from test_systemd_protocol import listening, with_sockets
 
 
 def renew(text=None):
@@ -176,6 +177,29 @@ def test_what_operators_said_holds(service):
     assert status['service']['log_level'] == 'debug', status['service']
     service.suite('reset', 'crashdummy', check=True)
     wait_for(lambda: [w['state'] for w in service.status()['workers'] if w['name'] == 'crashdummy'] == ['ready'], 10 * SLOW)
+
+
+def test_a_socket_of_systemd_is_known_to_the_new_one():
+    listener = listening()
+    port = listener.getsockname()[1]
+    s = with_sockets(Service(), listener)
+    s.start()
+    try:
+        note = f"systemd's socket at 127.0.0.1 port {port} is not used"
+        assert note in s.status()['service']['status']
+        inode = os.stat(f'/proc/{s.process.pid}/exe').st_ino
+        renew()
+        s.suite('reload', check=True)
+        wait_for(lambda: os.stat(f'/proc/{s.process.pid}/exe').st_ino != inode, 10 * SLOW)
+        wait_for(lambda: s.suite('status', '--wait', '10').returncode == 0, 20 * SLOW)
+        assert note in s.status()['service']['status']
+        assert s.get('/infos').status == 200
+        s.stop()
+    finally:
+        s.end_hard()
+        listener.close()
+        for fd in s.popen['pass_fds']:
+            os.close(fd)
 
 
 @pytest.mark.parametrize('left', ['', 'nonsense', '99', '0'])

@@ -130,8 +130,8 @@ def get_workshop():
     return workshop
 
 
-def repack(package, folder, version):
-    """The package with another version. Its files are new ones, as those of another build are."""
+def repack(package, folder, version, change=lambda root: None):
+    """The package with another version. Its files are new ones, as those of another build are; change() may put others there."""
     work = tempfile.mkdtemp(dir=folder)
     subprocess.run(['dpkg-deb', '-R', package, work], check=True)
     control = os.path.join(work, 'DEBIAN/control')
@@ -140,6 +140,7 @@ def repack(package, folder, version):
     old = re.search(r'^Version: (.*)$', text, re.M).group(1)
     with open(control, 'w', encoding='utf-8') as file:
         file.write(text.replace(old, version))
+    change(work)
     to = os.path.join(folder, os.path.basename(package).replace(old, version))
     subprocess.run(['dpkg-deb', '--root-owner-group', '-b', work, to], check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(work)
