@@ -157,7 +157,8 @@ struct wire_note {
 
 struct wire_drain {
         uint64_t deadline; /* CLOCK_MONOTONIC nsec: what is not done by then is lost */
-        uint64_t idle;     /* ... when a gateway closes connections that ask nothing; 0: at the deadline */
+        uint64_t idle;     /* ... when a gateway closes connections that ask nothing; 0: at the deadline. To others: before the
+                            * deadline when nobody comes after them */
 };
 
 struct wire_log_level {
@@ -173,7 +174,7 @@ struct wire_peer {
         uint32_t kind; /* enum wire_kind, of the named one */
 };
 
-/* The status feed, to gateways, control and relay: everything about one slot. Coalesced: only the newest is sent. */
+/* The status feed, to gateways, control, relay and discovery: everything about one slot. Coalesced: only the newest is sent. */
 struct wire_slot {
         uint32_t slot;
         uint32_t kind, state, cause;

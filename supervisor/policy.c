@@ -262,7 +262,7 @@ static bool kind_is_over(const struct policy *p, enum wire_kind kind) {
 
 /* Discovery first: nobody new is sent to listeners that are about to close. */
 static void end_gateways(struct policy *p, uint64_t now) {
-        if (!kind_is_over(p, WIRE_KIND_DISCOVERY))
+        if (!p->stopping || p->closing || !kind_is_over(p, WIRE_KIND_DISCOVERY))
                 return;
         p->closing = true;
         end_kind(p, WIRE_KIND_GATEWAY, now);
@@ -282,8 +282,6 @@ static void end_the_rest(struct policy *p, uint64_t now) {
 static void finish(struct policy *p, uint64_t now) {
         if (!p->stopping || p->finished)
                 return;
-        if (!p->closing)
-                end_gateways(p, now);
         if (p->closing && !p->ending)
                 end_the_rest(p, now);
         if (!p->ending)
@@ -416,6 +414,7 @@ int policy_step(struct policy *p, const struct policy_event *event, uint64_t now
                 break;
         }
 
+        end_gateways(p, now);
         policy_stir(p, now);
         decide(p);
         finish(p, now);

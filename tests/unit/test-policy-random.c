@@ -136,7 +136,7 @@ static void step(struct policy_event event) {
 
 static struct policy_rules random_rules(void) {
         static const uint32_t kinds[] = {WIRE_KIND_PLUGIN, WIRE_KIND_PLUGIN, WIRE_KIND_PLUGIN, WIRE_KIND_EXEC, WIRE_KIND_GATEWAY,
-                                         WIRE_KIND_CONTROL, WIRE_KIND_ONCE};
+                                         WIRE_KIND_CONTROL, WIRE_KIND_ONCE, WIRE_KIND_DISCOVERY};
         struct policy_rules rules = stage_rules;
 
         rules.kind = kinds[dice(ELEMENTSOF(kinds))];

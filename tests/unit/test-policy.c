@@ -211,6 +211,14 @@ static const struct life ending[] = {
          "stop; : drain g, unserve g; is a ready; die a signal 11; is a starting; run a; is a ready; wait 3000; "
          "die g signal 15; : unserve a, spawn a, record signal a, serve a, TERM g, TERM a, unserve a; "
          "die a exit 0; : finished"},
+        {"discovery before the gateway",
+         "add d discovery drains; add g gateway drains; add a; start; run d; run g; run a; : spawn d, spawn g, spawn a, serve d, serve g, "
+         "serve a, service-ready; stop; : drain d, unserve d; is g ready; is a ready; die g signal 11; run g; is g ready; die d exit 0; "
+         ": unserve g, spawn g, record signal g, serve g, drain g, unserve g; is d stopped; is a ready; die g exit 0; : TERM a, unserve a; "
+         "die a exit 0; : finished"},
+        {"discovery does not come back while the rest stops, and holds nobody up",
+         "add d discovery drains; add g gateway; start; run d; run g; stop; is g ready; wait 6500; is g stopping; is d stopped; die g exit 0; "
+         ": spawn d, spawn g, serve d, serve g, service-ready, drain d, unserve d, TERM d, ABRT d, KILL d, TERM g, unserve g, finished"},
         {"a gateway that SIGKILL does not end holds nobody up",
          "add g gateway; add a; start; run g; run a; stop; wait 3500; is g stopped; is a stopping; die a exit 0; "
          ": spawn g, spawn a, serve g, serve a, service-ready, TERM g, unserve g, ABRT g, KILL g, TERM a, "
