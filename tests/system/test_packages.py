@@ -98,7 +98,7 @@ def test_removal_and_purge(confd):
 # ---- beside the Python suite ----
 
 
-def stand_in(folder, name, files, scripts=(), depends=''):
+def stand_in(folder, name, files, scripts=(), depends='', version='26.01'):
     """A package with the paths that the real one has."""
     root = os.path.join(folder, name)
     for path, (text, mode) in files.items():
@@ -108,7 +108,7 @@ def stand_in(folder, name, files, scripts=(), depends=''):
         os.chmod(root + path, mode)
     os.makedirs(root + '/DEBIAN', exist_ok=True)
     with open(root + '/DEBIAN/control', 'w', encoding='utf-8') as file:
-        file.write(f'Package: {name}\nVersion: 26.01\nArchitecture: all\nMaintainer: Tests <tests@wazo-suite.invalid>\n'
+        file.write(f'Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: Tests <tests@wazo-suite.invalid>\n'
                    f'{depends}Description: stands for the real one\n')
     with open(root + '/DEBIAN/conffiles', 'w', encoding='utf-8') as file:
         file.writelines(path + '\n' for path in files if path.startswith('/etc/'))
@@ -116,7 +116,7 @@ def stand_in(folder, name, files, scripts=(), depends=''):
         with open(f'{root}/DEBIAN/{script}', 'w', encoding='utf-8') as file:
             file.write('#!/bin/sh\nset -e\n' + text)
         os.chmod(f'{root}/DEBIAN/{script}', 0o755)
-    package = os.path.join(folder, f'{name}_26.01_all.deb')
+    package = os.path.join(folder, f'{name}_{version}_all.deb')
     subprocess.run(['dpkg-deb', '--root-owner-group', '-b', root, package], check=True, stdout=subprocess.DEVNULL)
     return package
 
