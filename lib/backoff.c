@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lib/backoff.h"
 
+#include <sys/random.h>
+
+/* A system without any randomness yet has no jitter either. */
+uint32_t backoff_random(void) {
+        uint32_t number = 0;
+
+        (void) getrandom(&number, sizeof(number), GRND_NONBLOCK);
+        return number;
+}
+
 uint64_t backoff_nominal_msec(const struct backoff *b, uint32_t failures) {
         uint64_t wait = b->base_msec;
 

@@ -19,5 +19,7 @@ struct backoff {
  * is any number: the wait is between half and the whole of the nominal time. *ret_failed says whether this is the slow lane.
  */
 uint64_t backoff_wait(const struct backoff *b, uint32_t failures, uint32_t random, bool *ret_failed);
+/* A number for it. */
+uint32_t backoff_random(void);
 /* The nominal time in milliseconds, for showing. */
 uint64_t backoff_nominal_msec(const struct backoff *b, uint32_t failures);

@@ -2,8 +2,8 @@
 #include "workers/relay/publisher.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 
+#include "lib/backoff.h"
 #include "lib/log.h"
 #include "lib/wire.h"
 #include "workers/relay/outbox.h"
@@ -140,13 +140,6 @@ static void is_done(struct publisher *p, int64_t id) {
         settle_later(p);
 }
 
-static uint32_t random_number(void) {
-        uint32_t number = 0;
-
-        (void) getrandom(&number, sizeof(number), GRND_NONBLOCK);
-        return number;
-}
-
 /* @tries: with this one; 0: trying again is of no use. */
 static void refuse(struct publisher *p, int64_t id, uint64_t resource, unsigned tries, const char *error) {
         struct refusal *refusal = &p->refused[p->n_refused++];
@@ -160,7 +153,7 @@ static void refuse(struct publisher *p, int64_t id, uint64_t resource, unsigned 
                 if (tries == 1)
                         log_warning("event %lld is tried again: %s", (long long) id, error);
                 p->retried++;
-                refusal->next_try = outbox_now() + retry_wait_msec(tries, random_number());
+                refusal->next_try = outbox_now() + retry_wait_msec(tries, backoff_random());
                 p->holds_full |= holds_add(&p->holds, id, resource, refusal->next_try) < 0;
         }
         settle_later(p);

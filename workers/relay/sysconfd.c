@@ -2,7 +2,6 @@
 #include "workers/relay/sysconfd.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "lib/log.h"
 #include "workers/relay/holds.h"
@@ -11,13 +10,6 @@
 #define BACKOFF_BASE_MSEC 500
 #define BACKOFF_CAP_MSEC 30000
 #define HOLD_MAX_MSEC 60000
-
-static uint32_t random_number(void) {
-        uint32_t number = 0;
-
-        (void) getrandom(&number, sizeof(number), GRND_NONBLOCK);
-        return number;
-}
 
 /* ----- turns ----- */
 
@@ -75,7 +67,7 @@ static void on_answer(void *userdata, const struct http_answer *answer) {
                 tell_away(s, true);
                 s->failures += s->failures < UINT32_MAX;
                 s->retried++;
-                wait_msec(s, backoff_wait(&s->backoff, s->failures, random_number(), &failed) / NSEC_PER_MSEC);
+                wait_msec(s, backoff_wait(&s->backoff, s->failures, backoff_random(), &failed) / NSEC_PER_MSEC);
                 return;
         }
         s->failures = 0;
@@ -100,7 +92,7 @@ static int settle_in(struct sysconfd *s, struct db *db) {
                 r = outbox_park(db, s->id, tries, s->error);
                 return r;
         }
-        r = outbox_refuse(db, s->id, tries, s->error, outbox_now() + retry_wait_msec(tries, random_number()));
+        r = outbox_refuse(db, s->id, tries, s->error, outbox_now() + retry_wait_msec(tries, backoff_random()));
         return r < 0 ? r : 1;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The driver of workers/relay/broker.h, whole: a connection (connection.c), its login (login.c), its channels (channel.c),
- * and the messages that come on them (content.c).
+ * The driver of workers/relay/broker.h, whole: what its users see (driver.c), a connection (connection.c), its login
+ * (login.c), its channels (channel.c), and the messages that come on them (content.c).
  */
 #pragma once
 
@@ -94,12 +94,19 @@ static inline struct amqp *amqp_of(const struct broker *b) {
 
 /* ----- connection.c ----- */
 
+/* After event and settings are set. What it has made by then is for connection_done(), whatever it returns. */
+int connection_init(struct amqp *a) _must_check_;
+void connection_done(struct amqp *a);
+/* Connects, and after each failure again. */
+void connection_begin(struct amqp *a);
 /* The connection is of no more use: everything is given up, and tried again after a while. */
 void connection_fail(struct amqp *a, enum broker_loss loss, const char *format, ...) _printf_(3, 4);
 /* Something was put into a->out. */
 int connection_flush_soon(struct amqp *a);
 /* Queues a method, and fails the connection when that cannot be. */
 void connection_send(struct amqp *a, unsigned channel, amqp_method_number_t number, void *method);
+/* Sends now what waits, as far as the line takes it: there is no later. */
+void connection_last_words(struct amqp *a);
 void connection_state(struct amqp *a, enum broker_state state, const char *reason);
 void connection_deadline(struct amqp *a, uint64_t at);
 /* Nothing waits for anything any more: after connection.close-ok. */

@@ -2,7 +2,6 @@
 /* One connection after the other: opening, bytes in and out, heartbeats, and the wait for the next. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "workers/relay/amqp/amqp.h"
 
@@ -16,8 +15,6 @@
 #define TURN_BYTES (512U * 1024)
 #define READ_BYTES (32U * 1024)
 #define POOL_PAGE 4096
-
-static void connect_now(struct amqp *a);
 
 /* ----- the state ----- */
 
@@ -84,15 +81,8 @@ static void drop(struct amqp *a, enum broker_loss loss, const char *reason) {
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
-        connect_now(userdata);
+        connection_begin(userdata);
         return 0;
-}
-
-static uint32_t random_number(void) {
-        uint32_t number = 0;
-
-        (void) getrandom(&number, sizeof(number), GRND_NONBLOCK);
-        return number;
 }
 
 static void retry_later(struct amqp *a) {
@@ -102,7 +92,7 @@ static void retry_later(struct amqp *a) {
                 a->failures = 0;
         a->ready_at = 0;
         a->failures += a->failures < UINT32_MAX;
-        a->retry_at = now_monotonic() + backoff_wait(&a->backoff, a->failures, random_number(), &failed);
+        a->retry_at = now_monotonic() + backoff_wait(&a->backoff, a->failures, backoff_random(), &failed);
         /* Never called back from within: the first retry is at once, but in a turn of its own. */
         if (sd_event_add_time(a->event, &a->retry, CLOCK_MONOTONIC, a->retry_at / NSEC_PER_USEC, 0, on_retry, a) < 0)
                 (void) sd_event_exit(a->event, -ENOMEM);
@@ -170,6 +160,13 @@ static void flush(struct amqp *a) {
                 connection_fail(a, BROKER_LOSS_CONNECTION, "out of memory");
         else
                 tell_room(a);
+}
+
+void connection_last_words(struct amqp *a) {
+        ssize_t n = transport_write(a->transport, buffer_data(&a->out), buffer_size(&a->out));
+
+        if (n > 0)
+                buffer_take(&a->out, (size_t) n);
 }
 
 static int on_flush(sd_event_source *source, void *userdata) {
@@ -348,7 +345,7 @@ static void on_failed(void *userdata) {
         connection_fail(a, BROKER_LOSS_CONNECTION, "%s", transport_error(a->transport));
 }
 
-static void connect_now(struct amqp *a) {
+void connection_begin(struct amqp *a) {
         static const struct transport_callbacks callbacks = {.opened = on_opened, .ready = on_ready, .failed = on_failed};
         int r;
 
@@ -368,28 +365,7 @@ static void connect_now(struct amqp *a) {
                 connection_deadline(a, now_monotonic() + a->settings->connect_msec * NSEC_PER_MSEC);
 }
 
-/* ----- the driver ----- */
-
-static int driver_start(struct broker *b) {
-        struct amqp *a = amqp_of(b);
-
-        if (a->state != BROKER_OFF)
-                return -EALREADY;
-        connect_now(a);
-        return 0;
-}
-
-static void driver_free(struct broker *b) {
-        struct amqp *a = amqp_of(b);
-        static const struct broker_callbacks nobody;
-
-        a->callbacks = &nobody;
-        drop(a, BROKER_LOSS_CONNECTION, "");
-        empty_amqp_pool(&a->pool);
-        (void) sd_event_source_disable_unref(a->flush);
-        (void) sd_event_source_disable_unref(a->more);
-        free(a);
-}
+/* ----- life ----- */
 
 static int add_deferred(struct amqp *a, sd_event_source **ret, sd_event_handler_t handler) {
         int r = sd_event_add_defer(a->event, ret, handler, a);
@@ -397,119 +373,29 @@ static int add_deferred(struct amqp *a, sd_event_source **ret, sd_event_handler_
         return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
-extern const struct broker_driver broker_driver;
-
-static int driver_new(sd_event *event, const struct broker_settings *settings, const struct broker_callbacks *callbacks,
-                      void *userdata, struct broker **ret) {
-        struct amqp *a = calloc(1, sizeof(*a));
+int connection_init(struct amqp *a) {
         int r;
 
-        if (!a)
-                return -ENOMEM;
-        *a = (struct amqp) {
-                .broker = {.driver = &broker_driver},
-                .event = event,
-                .settings = settings,
-                .callbacks = callbacks,
-                .userdata = userdata,
-                .since_wall = now_realtime(),
-                .backoff = {.base_msec = BACKOFF_BASE_MSEC, .cap_msec = BACKOFF_CAP_MSEC},
-                .channels = {{.which = BROKER_PUBLISHER, .wanted = true}, {.which = BROKER_CONSUMER}},
-                .transport_settings = {
-                        .host = settings->host,
-                        .port = settings->port,
-                        .tls = settings->tls,
-                        .verify = settings->verify,
-                        .ca = settings->ca,
-                        .certificate = settings->certificate,
-                        .key = settings->key,
-                        .address_nsec = ADDRESS_NSEC,
-                },
-        };
         init_amqp_pool(&a->pool, POOL_PAGE);
-        r = add_deferred(a, &a->flush, on_flush);
-        if (r >= 0)
-                r = add_deferred(a, &a->more, on_more);
-        if (r < 0) {
-                driver_free(&a->broker);
-                return r;
-        }
-        *ret = &a->broker;
-        return 0;
-}
-
-static void driver_reconnect(struct broker *b, const char *reason) {
-        struct amqp *a = amqp_of(b);
-
-        if (a->stage != STAGE_NONE && a->state != BROKER_CLOSING)
-                connection_fail(a, BROKER_LOSS_CONNECTION, "%s", reason);
-}
-
-static int driver_subscribe(struct broker *b, const struct broker_queue *queue, void *userdata) {
-        struct amqp *a = amqp_of(b);
-
-        if (a->queue)
-                return -EALREADY;
-        a->queue = queue;
-        a->queue_userdata = userdata;
-        a->channels[BROKER_CONSUMER].wanted = true;
-        if (a->stage == STAGE_CHANNELS)
-                channels_open(a);
-        return 0;
-}
-
-static size_t driver_room(const struct broker *b) {
-        struct amqp *a = amqp_of(b);
-        size_t queued = buffer_size(&a->out);
-
-        if (!a->channels[BROKER_PUBLISHER].opened || a->blocked || a->failed || a->state == BROKER_CLOSING || queued >= AMQP_OUT_MAX) {
-                a->room_wanted = true;
-                return 0;
-        }
-        return AMQP_OUT_MAX - queued;
-}
-
-static void driver_status(const struct broker *b, struct broker_status *ret) {
-        const struct amqp *a = amqp_of(b);
-
-        *ret = (struct broker_status) {
-                .state = a->state,
-                .reason = a->reason,
-                .since = a->since_wall,
-                .retry_at = a->retry_at,
-                .connects = a->connects,
-                .failures = a->failures,
-                .channels = {a->channels[BROKER_PUBLISHER].opened, a->channels[BROKER_CONSUMER].opened},
+        a->since_wall = now_realtime();
+        a->backoff = (struct backoff) {.base_msec = BACKOFF_BASE_MSEC, .cap_msec = BACKOFF_CAP_MSEC};
+        a->transport_settings = (struct transport_settings) {
+                .host = a->settings->host,
+                .port = a->settings->port,
+                .tls = a->settings->tls,
+                .verify = a->settings->verify,
+                .ca = a->settings->ca,
+                .certificate = a->settings->certificate,
+                .key = a->settings->key,
+                .address_nsec = ADDRESS_NSEC,
         };
-        (void) strcopy(ret->server, sizeof(ret->server), a->server);
+        r = add_deferred(a, &a->flush, on_flush);
+        return r < 0 ? r : add_deferred(a, &a->more, on_more);
 }
 
-static void driver_close(struct broker *b, uint64_t deadline) {
-        struct amqp *a = amqp_of(b);
-        amqp_connection_close_t close = {.reply_code = AMQP_REPLY_SUCCESS, .reply_text = codec_string("goodbye")};
-
-        if (a->state == BROKER_OFF || a->state == BROKER_CLOSING)
-                return;
-        if (a->stage != STAGE_CHANNELS) {
-                connection_end(a, "");
-                return;
-        }
-        connection_state(a, BROKER_CLOSING, "");
-        a->stage = STAGE_GOODBYE;
-        connection_send(a, 0, AMQP_CONNECTION_CLOSE_METHOD, &close);
-        connection_deadline(a, deadline);
+void connection_done(struct amqp *a) {
+        drop(a, BROKER_LOSS_CONNECTION, "");
+        empty_amqp_pool(&a->pool);
+        a->flush = sd_event_source_disable_unref(a->flush);
+        a->more = sd_event_source_disable_unref(a->more);
 }
-
-__attribute__((__visibility__("default"))) const struct broker_driver broker_driver = {
-        .abi = BROKER_DRIVER_ABI,
-        .new = driver_new,
-        .free = driver_free,
-        .start = driver_start,
-        .reconnect = driver_reconnect,
-        .subscribe = driver_subscribe,
-        .room = driver_room,
-        .publish = channel_publish,
-        .answer = channel_answer,
-        .status = driver_status,
-        .close = driver_close,
-};
