@@ -123,8 +123,10 @@ int paths_program(const struct paths *paths, const char *name, char *ret, size_t
         } programs[] = {
                 {"wazo-gateway", "gateway"}, {"wazo-control", "control"},      {"wazo-host", "host"},
                 {"wazo-migrate", "migrate"}, {"wazo-plugin-describe", "host"}, {"wazo-config", "../config"},
-                {"wazo-relay", "relay"},        {"wazo-backup-snapshot", "../backup"},
-                {"wazo-generate", "../config/generate"}, {"wazo-check", "../units/check"}, {"wazo-new", "../config/new"},
+                {"wazo-relay", "relay"},     {"wazo-discovery", "discovery"},  {"wazo-backup-snapshot", "../backup"},
+                {"wazo-generate", "../config/generate"}, {"wazo-check", "../units/check"},
+                {"wazo-take-over", "../units/take-over"}, {"wazo-new", "../config/new"},
+                {"wazo-top", "control/survey"},          {"wazo-page", "control/survey"},
         };
 
         for (unsigned i = 0; i < ELEMENTSOF(programs); i++) {

@@ -36,7 +36,7 @@ int command_read(const char *const *argv, unsigned seconds, char **ret) {
         call[n] = NULL;
         r = oneshot_run(call, OUTPUT_MAX, now_monotonic() + seconds * NSEC_PER_SEC, &output, &size);
         if (r != 0) {
-                (void) fprintf(stderr, "wazo-service: %s: %s\n", argv[0], r > 0 ? output : strerror(-r));
+                (void) fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, argv[0], r > 0 ? output : strerror(-r));
                 return r > 0 ? -EIO : r;
         }
         *ret = STEAL(output);

@@ -8,6 +8,9 @@ static const struct {
 } delegates[] = {
         {"generate", "wazo-generate", "KIND [SERVICE...]: files made from the manifests, or how this host's differ"},
         {"check", "wazo-check", "[SERVICE...]: whether the host agrees with the manifests, and how to mend it"},
+        {"take-over", "wazo-take-over", "SERVICE: puts it in the place of the daemon of this name that another package has"},
+        {"give-back", "wazo-take-over", "SERVICE: undoes that"},
+        {"top", "wazo-top", "the suite, live, on a terminal"},
         {"new-service", "wazo-new", "NAME: the start of a service, with its first plugin"},
         {"new-plugin", "wazo-new", "NAME: the start of a plugin"},
 };
