@@ -311,6 +311,9 @@ static uint64_t main_failed(struct policy *p, uint32_t slot, const struct policy
 static void next_failed(struct policy *p, uint32_t slot, enum wire_cause cause, int32_t exit_status) {
         struct policy_slot *s = p->slots[slot];
 
+        /* What it was to replace has failed meanwhile, which says more. */
+        if (!policy_lives(&s->main))
+                return;
         (void) snprintf(s->reason, sizeof(s->reason), "replacement failed: %.180s", s->death);
         s->cause = cause;
         s->exit_status = exit_status;
