@@ -78,6 +78,8 @@ static const int controls[] = {
         F_ADD_SEALS, F_GET_SEALS, F_GETPIPE_SZ, F_SETPIPE_SZ, F_GETOWN,
 };
 static const unsigned ioctls[] = {FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCOUTQ, TCGETS, TIOCGWINSZ};
+/* Through a socket that is there; netlink, which libc would ask, has more to say and is not let in by the unit. */
+static const unsigned of_addresses[] = {SIOCGIFCONF};
 static const int process_controls[] = {
         PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_GET_SECCOMP, PR_GET_NO_NEW_PRIVS, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_READ,
         PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_SET_VMA,
@@ -180,6 +182,8 @@ static void add_rules(struct filter *f) {
                 allow_if(f, "fcntl", 1, (uint32_t) controls[i]);
         for (size_t i = 0; i < ELEMENTSOF(ioctls); i++)
                 allow_if(f, "ioctl", 1, ioctls[i]);
+        for (size_t i = 0; i < ELEMENTSOF(of_addresses) && (f->needs & FILTER_ADDRESSES); i++)
+                allow_if(f, "ioctl", 1, of_addresses[i]);
         for (size_t i = 0; i < ELEMENTSOF(process_controls); i++)
                 allow_if(f, "prctl", 0, (uint32_t) process_controls[i]);
 }

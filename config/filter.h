@@ -19,6 +19,7 @@ enum filter_needs {
         FILTER_PROCESSES = 1 << 3, /* have children */
         FILTER_EXECUTE = 1 << 4,   /* that are other programs */
         FILTER_LOG = 1 << 5,       /* the kernel logs what would have been refused, and nothing is */
+        FILTER_ADDRESSES = 1 << 6, /* see which addresses this host has */
 };
 
 /* *ret: struct sock_filter, as in memory, for the machine that it is compiled on; to be freed. SANDBOX_PID_MARK in it stands for the

@@ -192,7 +192,7 @@ static void check_worker(const struct manifest *m, const struct manifest_worker 
             w->kind != WIRE_KIND_CONTROL)
                 findings_error(findings, &w->place,
                                "a service of kind exec has workers of the kinds exec, once and control only");
-        if (w->instances > 1 && (w->kind == WIRE_KIND_CONTROL || w->kind == WIRE_KIND_ONCE))
+        if (w->instances > 1 && (w->kind == WIRE_KIND_CONTROL || w->kind == WIRE_KIND_ONCE || w->kind == WIRE_KIND_DISCOVERY))
                 findings_error(findings, &w->place, "workers.%s: there is only one of its kind", w->name);
         if (w->kind != WIRE_KIND_EXEC && yaml_entry(map, "ready"))
                 findings_error(findings, &yaml_entry(map, "ready")->place, "workers.%s.ready is for the kind exec",

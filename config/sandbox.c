@@ -148,6 +148,26 @@ static int for_relay(struct maker *m) {
         return r;
 }
 
+static int for_discovery(struct maker *m) {
+        const struct settings *settings = m->request->facts->settings;
+        const char *authorities = consul_authorities(&settings->consul);
+        int r = grant(m, m->request->facts->driver_dir, LANDLOCK_GRANT_READ);
+
+        connect_to(m, settings->consul.port);
+        m->needs |= FILTER_ADDRESSES;
+        /* With TLS: the system's authorities, too, which are where names are. */
+        if (r >= 0 && (consul_by_name(&settings->consul) || settings->consul.scheme == 1))
+                r = for_names(m);
+        if (r >= 0 && settings->consul.scheme == 1)
+                r = grant_all(m, of_tls, ELEMENTSOF(of_tls));
+        if (r >= 0 && authorities) {
+                r = grant(m, authorities, LANDLOCK_GRANT_READ);
+                if (r >= 0)
+                        r = grant_directory_of(m, authorities, LANDLOCK_GRANT_READ);
+        }
+        return r;
+}
+
 static bool is_granted(const struct maker *m, const char *path) {
         for (size_t i = 0; i < m->sandbox.n_paths; i++) {
                 size_t n = strlen(m->sandbox.paths[i].path);
@@ -174,7 +194,7 @@ static int for_plugin(struct maker *m) {
 
 static int (*const kinds[WIRE_KIND_MAX])(struct maker *m) = {
         [WIRE_KIND_GATEWAY] = for_gateway, [WIRE_KIND_CONTROL] = for_control, [WIRE_KIND_PLUGIN] = for_plugin,
-        [WIRE_KIND_ONCE] = for_once,       [WIRE_KIND_RELAY] = for_relay,
+        [WIRE_KIND_ONCE] = for_once,       [WIRE_KIND_RELAY] = for_relay,     [WIRE_KIND_DISCOVERY] = for_discovery,
 };
 
 /* ---- what a plugin says that it needs ---- */

@@ -177,11 +177,14 @@ static const struct keyword settings_keys[] = {
         {.name = "outbox", .type = KEYWORD_SECTION, .section = outbox_keys, AT(settings, outbox),
          .doc = "what is owed to RabbitMQ and wazo-sysconfd, see below"},
         {.name = "sysconfd", .type = KEYWORD_SECTION, .section = sysconfd_keys, AT(settings, sysconfd), .doc = "wazo-sysconfd, see below"},
+        {.name = "consul", .type = KEYWORD_SECTION, .section = consul_keys, AT(settings, consul), .doc = "where consul is, see below"},
+        {.name = "service_discovery", .type = KEYWORD_SECTION, .section = discovery_keys, AT(settings, discovery),
+         .doc = "how the service is registered there, see below"},
         {.name = "plugins", .type = KEYWORD_MAP, AT(settings, plugins), .doc = "name of a plugin: its own section, as its documentation says"},
         {.name = "workers", .type = KEYWORD_MAP, AT(settings, workers), .doc = "name of a plugin, or `plugins` for all of them, or of a worker: see below"},
         FOREIGN("config_file", "which file is read is said by `-c`"),
         FOREIGN("uuid", "the environment variable XIVO_UUID says it"),
-        FOREIGN("consul", "consul"), FOREIGN("service_discovery", "consul"), FOREIGN("provd", "wazo-provd"),
+        FOREIGN("provd", "wazo-provd"),
         FOREIGN("ari", "asterisk"), FOREIGN("amid", "wazo-amid"), FOREIGN("dird", "wazo-dird"),
         FOREIGN("wizard", "the wizard's steps"), FOREIGN("pjsip_config_doc_filename", "documentation of PJSIP's options"),
         FOREIGN("min_threads", "see `rest_api`"), FOREIGN("max_threads", "see `rest_api`"), FOREIGN("foreground", "it always is"),
@@ -336,6 +339,7 @@ static void check_together(struct settings *s, struct findings *findings) {
         if (streq(s->rest_api.listen, "localhost"))
                 s->rest_api.listen = "127.0.0.1";
         check_bus(s, findings);
+        consul_check(s->root, &s->consul, &s->discovery, findings);
 }
 
 int settings_read(const char *main_file, bool explicit, const char *extra_dir, struct findings *findings,

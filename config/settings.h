@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "config/keyword.h"
+#include "config/consul.h"
 #include "config/request.h"
 
 struct settings_cors {
@@ -68,6 +68,8 @@ struct settings {
         struct settings_bus bus;
         struct settings_outbox outbox;
         struct settings_sysconfd sysconfd;
+        struct consul_settings consul;
+        struct discovery_settings discovery;
         const struct yaml_node *enabled_plugins, *plugins, *workers; /* maps, or NULL */
         const char *extra_config_files;
         struct yaml_node *root; /* the merged files, which all of the above points into */

@@ -220,6 +220,28 @@ int slice_relay(const struct slice_facts *facts, char **ret) {
                     ret);
 }
 
+int slice_discovery(const struct slice_facts *facts, char **ret) {
+        const struct settings *settings = facts->settings;
+        uint32_t port = facts->plan->n_listeners > 0 ? facts->plan->listeners[0].port : 0;
+        json_t *slice = consul_json(&settings->consul, &settings->discovery);
+        char id[128];
+
+        consul_id(facts->service, facts->uuid, id, sizeof(id));
+        if (!slice || json_object_update_new(slice, json_pack("{s:s, s:s, s:s, s:s?, s:s, s:I}",
+                                                              "service", facts->service,
+                                                              "version", facts->version,
+                                                              "id", id,
+                                                              "uuid", facts->uuid,
+                                                              "driver_dir", facts->driver_dir,
+                                                              "port", settings->discovery.advertise_port > 0
+                                                                              ? (json_int_t) settings->discovery.advertise_port
+                                                                              : (json_int_t) port)) < 0) {
+                json_decref(slice);
+                return -ENOMEM;
+        }
+        return dump(slice, ret);
+}
+
 int slice_plugin(const struct slice_facts *facts, const struct description *description, char **ret) {
         json_t *section;
         int r;

@@ -31,5 +31,6 @@ int slice_gateway(const struct slice_facts *facts, char **ret) _must_check_;
 int slice_control(const struct slice_facts *facts, char **ret) _must_check_;
 int slice_migrate(const struct slice_facts *facts, char **ret) _must_check_;
 int slice_relay(const struct slice_facts *facts, char **ret) _must_check_;
+int slice_discovery(const struct slice_facts *facts, char **ret) _must_check_;
 /* Checks the plugin's own section on the way. */
 int slice_plugin(const struct slice_facts *facts, const struct description *description, char **ret) _must_check_;

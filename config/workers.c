@@ -23,6 +23,7 @@ static const struct plan_timing usual = {
 };
 
 #define GATEWAY_DRAIN_MSEC (75 * MSEC_PER_SEC) /* above nginx's keep-alive */
+#define DISCOVERY_DRAIN_MSEC (3 * MSEC_PER_SEC) /* the whole service waits for it to end, before its gateways do */
 #define PING_MSEC (30 * MSEC_PER_SEC)
 #define ESSENTIAL_CAP_MSEC (1 * MSEC_PER_SEC)    /* an operator waits for it */
 #define IDLE_MSEC (60 * MSEC_PER_SEC)
@@ -40,7 +41,7 @@ static const struct {
         [WIRE_KIND_EXEC] = {NULL, NULL, false},
         [WIRE_KIND_RELAY] = {"wazo-relay", slice_relay, true},
         [WIRE_KIND_AUTH] = {"wazo-auth-worker", NULL, true},
-        [WIRE_KIND_DISCOVERY] = {"wazo-discovery", NULL, true},
+        [WIRE_KIND_DISCOVERY] = {"wazo-discovery", slice_discovery, true},
 };
 
 struct maker {
@@ -79,6 +80,7 @@ static uint64_t said(int64_t nearest, int64_t next, uint64_t otherwise) {
 static struct plan_timing make_timing(const struct maker *m, const struct manifest_worker *w) {
         const struct manifest_timing *own = &w->timing, *all = &m->request->manifest->timing;
         bool gateway = w->kind == WIRE_KIND_GATEWAY;
+        uint64_t drain = gateway ? GATEWAY_DRAIN_MSEC : w->kind == WIRE_KIND_DISCOVERY ? DISCOVERY_DRAIN_MSEC : usual.drain_msec;
         /* Without control nobody can be told what is wrong, without a gateway nobody is served: neither is ever given up. */
         bool essential = gateway || w->kind == WIRE_KIND_CONTROL;
 
@@ -87,7 +89,7 @@ static struct plan_timing make_timing(const struct maker *m, const struct manife
                 .attempt_msec = (uint64_t) m->request->settings->deadlines.attempt,
                 /* The service's says how often; only a kind with a loop is pinged at all. */
                 .ping_msec = kinds[w->kind].looping ? said(own->ping, all->ping, PING_MSEC) : 0,
-                .drain_msec = said(own->drain, all->drain, gateway ? GATEWAY_DRAIN_MSEC : usual.drain_msec),
+                .drain_msec = said(own->drain, all->drain, drain),
                 .term_msec = said(own->term, all->term, usual.term_msec),
                 .abort_msec = said(own->abort, all->abort, usual.abort_msec),
                 .kill_msec = said(own->kill, all->kill, usual.kill_msec),
@@ -133,7 +135,7 @@ static uint64_t instances_of(const struct maker *m, const struct manifest_worker
         struct settings_worker own;
 
         settings_worker(m->request->settings, w->name, m->request->findings, &own);
-        if (w->kind == WIRE_KIND_CONTROL || w->kind == WIRE_KIND_ONCE)
+        if (w->kind == WIRE_KIND_CONTROL || w->kind == WIRE_KIND_ONCE || w->kind == WIRE_KIND_DISCOVERY)
                 return 1;
         return own.instances > 0 ? (uint64_t) own.instances : (uint64_t) MAX(w->instances, (int64_t) 1);
 }
@@ -420,6 +422,11 @@ static int make_gateway_slices(struct maker *m) {
         return r;
 }
 
+/* Who does not use consul has no worker for it. */
+static bool is_wanted(const struct maker *m, const struct manifest_worker *w) {
+        return w->kind != WIRE_KIND_DISCOVERY || m->request->settings->discovery.enabled;
+}
+
 int workers_make(const struct workers_request *request, struct workers *ret) {
         _cleanup_(workers_done) struct workers made = {0};
         struct maker m = {.request = request, .facts = request->facts, .into = &made};
@@ -431,6 +438,8 @@ int workers_make(const struct workers_request *request, struct workers *ret) {
         for (size_t i = 0; r >= 0 && i < request->manifest->n_workers; i++) {
                 const struct manifest_worker *w = &request->manifest->workers[i];
 
+                if (!is_wanted(&m, w))
+                        continue;
                 if (w->kind != WIRE_KIND_PLUGIN) {
                         r = make_worker(&m, w);
                         continue;
