@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #define ANSWER_NSEC (10 * NSEC_PER_SEC)
+#define REST_NSEC NSEC_PER_SEC
+#define REST_MAX 65536
 
 /* Waits for the socket; -ETIMEDOUT past @deadline. */
 static int wait_for(int fd, short events, uint64_t deadline) {
@@ -48,6 +50,16 @@ static int connect_to(const struct facts_port *port, uint64_t deadline) {
         return error ? -error : fd_steal(&fd);
 }
 
+/* The rest is of no interest; who is hung up on in the middle of it logs an error. */
+static void read_rest(int fd) {
+        uint64_t deadline = now_monotonic() + REST_NSEC;
+        char rest[4096];
+        ssize_t n = 1;
+
+        for (size_t done = 0; n > 0 && done < REST_MAX && wait_for(fd, POLLIN, deadline) == 0; done += (size_t) MAX(n, (ssize_t) 0))
+                n = recv(fd, rest, sizeof(rest), 0);
+}
+
 static int ask(const struct manifest *m, const struct facts_port *port) {
         uint64_t deadline = now_monotonic() + ANSWER_NSEC;
         _cleanup_close_ int fd = connect_to(port, deadline);
@@ -64,7 +76,10 @@ static int ask(const struct manifest *m, const struct facts_port *port) {
         r = wait_for(fd, POLLIN, deadline);
         if (r < 0)
                 return r;
-        return recv(fd, answer, sizeof(answer), 0) < 0 ? -errno : 0;
+        if (recv(fd, answer, sizeof(answer), 0) < 0)
+                return -errno;
+        read_rest(fd);
+        return 0;
 }
 
 int ask_http(const struct manifest *m, const struct facts_port **ret_port) {

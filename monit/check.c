@@ -2,97 +2,86 @@
 /*
  * wazo-monit-check: tells monit, by its exit code and in one line, in which state a service is.
  */
-#include <getopt.h>
+#include <fcntl.h>
 #include <stdio.h>
 
-#include "monit/look.h"
+#include "monit/command.h"
+#include "monit/record.h"
 
 static const char help_text[] = "Usage: wazo-monit-check [OPTIONS] SERVICE\n\n"
                                 "Asks the service itself, and systemd, in which state it is. Exit codes:\n\n";
-static const char options_text[] = "\n  --root DIR           the directory before /run, /var and /etc\n"
-                                   "  --services-dir DIR   look for manifests here, before the usual places (repeatable)\n"
-                                   "  --help\n";
-
-struct arguments {
-        const char *root, *service;
-        const char *services_dirs[SUITE_DIRS_MAX - 1];
-        size_t n_dirs;
-};
 
 static void help(void) {
         (void) fputs(help_text, stdout);
         for (unsigned i = 0; i < MONIT_STATE_MAX; i++)
                 printf("  %u  %s\n", monit_state_exit_code(i), monit_state_to_string(i));
-        (void) fputs(options_text, stdout);
+        printf("\n%d more when it failed or hangs, and another than monit starts it again.\n\n%s", MONIT_LEFT_TO_OTHERS, command_options);
 }
 
-static int unknown(const char *service, const char *why) {
-        printf("%s: unknown: %s\n", service, why);
-        return (int) monit_state_exit_code(MONIT_UNKNOWN);
+/* The hook is beside this program. */
+static void become_hook(const struct command *c, const struct verdict *v) {
+        char path[512], text[VERDICT_TEXT_SIZE + 128];
+        ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        char *slash;
+
+        path[MAX(n, (ssize_t) 0)] = 0;
+        slash = strrchr(path, '/');
+        if (!slash || !strcopy(slash + 1, (size_t) (path + sizeof(path) - slash - 1), "wazo-monit-hook"))
+                return;
+        (void) snprintf(text, sizeof(text), "-- %s: %s: %s", c->service, monit_state_to_string(v->state), v->text);
+        if (setsid() < 0 || null < 0 || setenv("MONIT_PROGRAM_STATUS", "0", 1) < 0 || setenv("MONIT_DESCRIPTION", text, 1) < 0)
+                return;
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (dup2(null, fd) < 0)
+                        return;
+        (void) execl(path, path, "--root", c->root, (char *) NULL);
 }
 
-/* Returns an exit code, or -1 to go on. */
-static int parse(int argc, char **argv, struct arguments *a) {
-        enum { ROOT = 256, SERVICES_DIR, HELP };
-        static const struct option table[] = {
-                {"root", required_argument, NULL, ROOT},
-                {"services-dir", required_argument, NULL, SERVICES_DIR},
-                {"help", no_argument, NULL, HELP},
-                {0},
-        };
-        int c;
+/*
+ * monit calls the hook when what it sees differs from what it saw before. A service that was mended while monit was away is
+ * nothing new to it: the record would say "failed" for ever, and the next failure would be no change.
+ */
+static void correct_record(const struct command *c, const struct verdict *v) {
+        const char *name = getenv("MONIT_SERVICE");
+        int state;
 
-        while ((c = getopt_long(argc, argv, "h", table, NULL)) >= 0)
-                switch (c) {
-                case ROOT: a->root = optarg; break;
-                case SERVICES_DIR:
-                        if (a->n_dirs + 1 >= ELEMENTSOF(a->services_dirs))
-                                return unknown("wazo-monit-check", "too many directories");
-                        a->services_dirs[a->n_dirs++] = optarg;
-                        break;
-                case 'h':
-                case HELP: help(); return 0;
-                default: return unknown("wazo-monit-check", "wrong option");
-                }
-        if (argc - optind != 1)
-                return unknown("wazo-monit-check", "which service?");
-        a->service = argv[optind];
-        return -1;
+        if (!name || strncmp(name, RECORD_CHECK_PREFIX, strlen(RECORD_CHECK_PREFIX)) != 0 ||
+            !streq(name + strlen(RECORD_CHECK_PREFIX), c->service) || monit_state_exit_code(v->state) != 0)
+                return;
+        state = record_last(c->root, c->service);
+        if (state < 0 || monit_state_exit_code((unsigned) state) == 0)
+                return;
+        /* Not waited for: monit calls it, too, where it knows of the change, and the second of them has nothing to tell. */
+        if (fork() == 0) {
+                become_hook(c, v);
+                _exit(EXIT_FAILURE);
+        }
 }
 
-static int run(const struct arguments *a, struct findings *findings, struct suite *suite) {
-        struct look look = {.root = a->root, .suite = suite};
-        const struct manifest *m;
-        struct verdict verdict;
-        int r;
+static int exit_code(const struct seen *seen) {
+        enum monit_state state = seen->verdict.state;
+        bool left = seen->left_to && (state == MONIT_FAILED || state == MONIT_HUNG);
 
-        r = suite_load(a->root, a->services_dirs, findings, suite);
-        if (r < 0)
-                return unknown(a->service, "the manifests cannot be read");
-        m = suite_find(suite, a->service);
-        if (!m || m->kind == MANIFEST_OTHER)
-                return unknown(a->service, "there is no good manifest of such a service; wazo-suite generate monit says more");
-        look.bus_error = systemd_open(&look.bus);
-        if (look.bus_error < 0)
-                look.bus = NULL;
-        look_at(&look, m, &verdict);
-        sd_bus_flush_close_unref(look.bus);
-        printf("%s: %s%s%s\n", m->service, monit_state_to_string(verdict.state), *verdict.text ? ": " : "", verdict.text);
-        return (int) monit_state_exit_code(verdict.state);
+        return (int) monit_state_exit_code(state) + (left ? MONIT_LEFT_TO_OTHERS : 0);
 }
 
 int main(int argc, char **argv) {
-        struct arguments a = {.root = ""};
-        struct findings findings = {0};
-        struct suite suite = SUITE_NULL;
-        int code = parse(argc, argv, &a);
+        struct command c = {.service = "wazo-monit-check"};
+        struct seen seen = {.verdict = {.state = MONIT_UNKNOWN}};
+        const char *why;
+        int r = command_parse(argc, argv, help, &c, &why);
 
-        if (code >= 0)
-                return code;
-        code = run(&a, &findings, &suite);
-        suite_done(&suite);
-        findings_done(&findings);
+        if (r == 0)
+                return EXIT_SUCCESS;
+        if (r < 0)
+                verdict_set(&seen.verdict, MONIT_UNKNOWN, "%s", why);
+        else
+                command_look(&c, &seen);
+        command_print(&c, &seen.verdict);
         if (fflush(stdout) != 0)
-                code = (int) monit_state_exit_code(MONIT_UNKNOWN);
-        return code;
+                return (int) monit_state_exit_code(MONIT_UNKNOWN);
+        if (r > 0)
+                correct_record(&c, &seen.verdict);
+        return exit_code(&seen);
 }

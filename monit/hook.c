@@ -15,24 +15,22 @@
 #include "monit/record.h"
 #include "monit/settings.h"
 
-#define DIR_PATH "/var/lib/wazo-suite/monit"
-#define CHECK_PREFIX "suite-"
 #define UUID_SIZE 37
 #define LOCK_WAIT_NSEC (15 * NSEC_PER_SEC) /* who holds it gives up earlier */
 
-static const char help_text[] = "Usage: wazo-monit-hook [--root DIR]\n\n"
+static const char help_text[] = "Usage: wazo-monit-hook [--root DIR] [--publish]\n\n"
                                 "Run by monit, which tells by MONIT_SERVICE, MONIT_PROGRAM_STATUS and MONIT_DESCRIPTION what has\n"
-                                "changed. Without MONIT_SERVICE: only publishes what earlier calls could not.\n";
+                                "changed. --publish: only publishes what earlier calls could not.\n";
 
 /* What monit says of the change. @word takes the state's name. "status changed (0 -> 2) -- wazo-provd: failed: why". */
-static bool read_change(struct change *ret, char *word, size_t size) {
+static bool read_change(const char *host, struct change *ret, char *word, size_t size) {
         const char *service = getenv("MONIT_SERVICE"), *code = getenv("MONIT_PROGRAM_STATUS");
         const char *text = strstr(strempty(getenv("MONIT_DESCRIPTION")), "-- ");
 
         *word = 0;
-        if (!service || strncmp(service, CHECK_PREFIX, strlen(CHECK_PREFIX)) != 0 || !text_is_name(service + strlen(CHECK_PREFIX)))
+        if (!service || strncmp(service, RECORD_CHECK_PREFIX, strlen(RECORD_CHECK_PREFIX)) != 0 || !text_is_name(service + strlen(RECORD_CHECK_PREFIX)))
                 return false;
-        service += strlen(CHECK_PREFIX);
+        service += strlen(RECORD_CHECK_PREFIX);
         text = text ? text + 3 : "";
         if (strncmp(text, service, strlen(service)) == 0 && strncmp(text + strlen(service), ": ", 2) == 0) {
                 text += strlen(service) + 2;
@@ -40,7 +38,7 @@ static bool read_change(struct change *ret, char *word, size_t size) {
                 text += strcspn(text, ":\n");
                 text += strspn(text, ": ");
         }
-        *ret = (struct change) {.service = service, .text = text, .host = getenv("MONIT_HOST") ?: "localhost"};
+        *ret = (struct change) {.service = service, .text = text, .host = host};
         /* No code: the check could not be run at all. */
         ret->state = monit_state_from(word, code ? (unsigned) strtoul(code, NULL, 10) : monit_state_exit_code(MONIT_UNKNOWN));
         return true;
@@ -125,16 +123,18 @@ static int drain(const struct record *r, const struct publish_settings *s) {
                 error = send_all(r, s, names, n, why);
         record_list_free(names, n);
         if (error < 0)
-                log_warning("events stay in %s/spool until the next change: %s", DIR_PATH, *why ? why : strerror(-error));
+                log_warning("%d events wait in %s/spool until the broker takes them: %s", n, RECORD_DIR, *why ? why : strerror(-error));
         return error;
 }
 
 static int record(const struct record *r) {
-        char word[32], uuid[UUID_SIZE];
+        char word[32], uuid[UUID_SIZE], host[256] = "";
         struct change change;
         int error;
 
-        if (!read_change(&change, word, sizeof(word)))
+        if (gethostname(host, sizeof(host) - 1) < 0)
+                return -errno;
+        if (!read_change(getenv("MONIT_HOST") ?: host, &change, word, sizeof(word)))
                 return 0;
         change.uuid = find_uuid(uuid);
         error = record_write(r, &change);
@@ -144,17 +144,17 @@ static int record(const struct record *r) {
         return error;
 }
 
-static int run(const char *root) {
+static int run(const char *root, bool only_publish) {
         struct findings findings = {0};
         struct record r = RECORD_NULL;
         struct settings settings;
         char dir[512];
         int error;
 
-        if (snprintf(dir, sizeof(dir), "%s" DIR_PATH, root) >= (int) sizeof(dir))
+        if (snprintf(dir, sizeof(dir), "%s" RECORD_DIR, root) >= (int) sizeof(dir))
                 return -ENAMETOOLONG;
         error = record_open(&r, dir);
-        if (error >= 0)
+        if (error >= 0 && !only_publish)
                 error = record(&r);
         if (error < 0)
                 log_error("cannot record the change in %s: %s", dir, strerror(-error));
@@ -173,16 +173,19 @@ static int run(const char *root) {
 }
 
 int main(int argc, char **argv) {
-        static const struct option table[] = {{"root", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {0}};
+        static const struct option table[] = {{"root", required_argument, NULL, 'r'}, {"publish", no_argument, NULL, 'p'},
+                                               {"help", no_argument, NULL, 'h'}, {0}};
+        bool only_publish = false;
         const char *root = "";
         int c;
 
         while ((c = getopt_long(argc, argv, "h", table, NULL)) >= 0)
                 switch (c) {
                 case 'r': root = optarg; break;
+                case 'p': only_publish = true; break;
                 case 'h': (void) fputs(help_text, stdout); return EXIT_SUCCESS;
                 default: return EXIT_FAILURE;
                 }
         log_setup(-1, STDERR_FILENO, "wazo-monit-hook", LOG_LEVEL_INFO);
-        return run(root) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return run(root, only_publish) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

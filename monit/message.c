@@ -18,6 +18,17 @@ static void stamp(char *ret, size_t size) {
         (void) snprintf(ret, size, "%s.%06" PRIu64, text, now % NSEC_PER_SEC / NSEC_PER_USEC);
 }
 
+/* What is no UTF-8, cut off in the middle of a letter for instance, is told as far as it is ASCII. */
+static json_t *make_text(const char *text) {
+        json_t *made = json_string(text);
+        _cleanup_free_ char *ascii = made ? NULL : strdup(text);
+
+        for (char *c = ascii; c && *c; c++)
+                if ((unsigned char) *c >= 0x80)
+                        *c = '?';
+        return made ?: ascii ? json_string(ascii) : NULL;
+}
+
 json_t *message_new(const struct change *c, const char *previous, const char *id) {
         char key[128], acl[160], now[64];
         json_t *headers, *body, *data;
@@ -27,8 +38,8 @@ json_t *message_new(const struct change *c, const char *previous, const char *id
         stamp(now, sizeof(now));
         headers = json_pack("{s:s,s:s,s:s,s:s,s:s*}", "name", NAME, "timestamp", now, "required_access", "event." NAME, "required_acl", acl,
                             "origin_uuid", c->uuid);
-        data = json_pack("{s:s,s:s,s:s?,s:i,s:s,s:s}", "service", c->service, "state", monit_state_to_string(c->state), "previous", previous,
-                         "exit_code", (int) monit_state_exit_code(c->state), "text", c->text, "host", c->host);
+        data = json_pack("{s:s,s:s,s:s?,s:i,s:o,s:s}", "service", c->service, "state", monit_state_to_string(c->state), "previous", previous,
+                         "exit_code", (int) monit_state_exit_code(c->state), "text", make_text(c->text), "host", c->host);
         body = json_copy(headers);
         if (!body || !data || json_object_set(body, "data", data) < 0) {
                 json_decref(headers);

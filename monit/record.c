@@ -106,6 +106,22 @@ static int read_file(int dir, const char *name, json_t **ret) {
         return json_is_object(*ret) ? 0 : -EBADMSG;
 }
 
+int record_last(const char *root, const char *service) {
+        char path[512];
+        json_t *last = NULL;
+        const char *word;
+        int r;
+
+        if (snprintf(path, sizeof(path), "%s" RECORD_DIR "/state/%s.json", root, service) >= (int) sizeof(path))
+                return -ENAMETOOLONG;
+        r = read_file(AT_FDCWD, path, &last);
+        word = json_string_value(json_object_get(json_object_get(last, "data"), "state"));
+        if (r == 0)
+                r = word ? (int) monit_state_from(word, MONIT_STATE_MAX) : -EBADMSG;
+        json_decref(last);
+        return r;
+}
+
 static int is_message(const struct dirent *entry) {
         return strspn(entry->d_name, "0123456789") == DIGITS && streq(entry->d_name + DIGITS, ".json");
 }

@@ -9,6 +9,9 @@
 
 #include "monit/state.h"
 
+#define RECORD_DIR "/var/lib/wazo-suite/monit"
+#define RECORD_CHECK_PREFIX "suite-" /* before the service, in the names of our checks */
+
 /* With more, the oldest goes for each that comes. */
 #define RECORD_SPOOL_MAX 1000
 
@@ -23,6 +26,9 @@ struct record {
 };
 
 #define RECORD_NULL ((struct record) {.fd = -1, .state_fd = -1, .spool_fd = -1})
+
+/* The state of the last record of @service under ROOT; a negative errno: there is none. */
+int record_last(const char *root, const char *service) _must_check_;
 
 /* Makes the directories as need be. */
 int record_open(struct record *r, const char *dir) _must_check_;

@@ -32,7 +32,7 @@ enum monit_state monit_state_from(const char *word, unsigned exit_code) {
                 if (streq(states[i].word, word))
                         return (enum monit_state) i;
         for (unsigned i = 0; i < MONIT_STATE_MAX; i++)
-                if (states[i].exit_code == exit_code)
+                if (states[i].exit_code == exit_code || states[i].exit_code + MONIT_LEFT_TO_OTHERS == exit_code)
                         return (enum monit_state) i;
         return MONIT_UNKNOWN;
 }

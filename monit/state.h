@@ -6,7 +6,10 @@
 
 #include "lib/util.h"
 
-/* Those that exit with 0 are nobody's business. Only failed and hung are for somebody to restart. */
+/* Those that exit with 0 are nobody's business. Only failed and hung are for somebody to restart; where that is somebody else,
+ * monit must not count on its own. */
+#define MONIT_LEFT_TO_OTHERS 8 /* added to the exit code */
+
 enum monit_state {
         MONIT_RUNNING,
         MONIT_DISABLED,    /* a slave keeps it down: /var/lib/wazo/disabled */

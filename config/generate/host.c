@@ -4,6 +4,7 @@
  */
 #include "config/generate/generate.h"
 
+#define RESTART_SECONDS 120 /* besides the time of a start: that of a stop, and of the look before it */
 #define LICENCE "# SPDX-License-Identifier: GPL-3.0-or-later\n"
 
 void generate_logrotate(const struct generator *g, const struct manifest *m, FILE *to) {
@@ -36,18 +37,23 @@ void generate_cron(const struct generator *g, const struct manifest *m, FILE *to
         }
 }
 
-/* Programs by which monit starts and stops it, and when: 2 and 3 are the exit codes of a service that failed, and of one that hangs. */
-static void write_restarts(const struct manifest *m, FILE *to) {
+/* What monit runs by itself when the check tells a failure or a hang (2 and 3), which looks again before it acts; and how persons
+ * start and stop it by monit, where the unit's name is known beforehand. */
+static void write_restarts(const struct generator *g, const struct manifest *m, FILE *to) {
         const char *name = m->facts.unit.name;
         int seconds = (int) (m->facts.unit.start / 1000);
 
+        if (!strchr(name, '*'))
+                (void) fprintf(to,
+                               "  start program = \"/bin/systemctl start %s\" with timeout %d seconds\n"
+                               "  stop program = \"/bin/systemctl stop %s\" with timeout %d seconds\n",
+                               name, seconds, name, seconds);
         (void) fprintf(to,
-                       "  start program = \"/bin/systemctl start %s\" with timeout %d seconds\n"
-                       "  stop program = \"/bin/systemctl stop %s\" with timeout %d seconds\n"
-                       "  if status = 2 for 2 cycles then start\n"
+                       "  restart program = \"%s/libexec/wazo-suite/wazo-monit-restart %s\" with timeout %d seconds\n"
+                       "  if status = 2 for 2 cycles then restart\n"
                        "  if status = 3 for 2 cycles then restart\n"
                        "  if 5 restarts within 10 cycles then unmonitor\n",
-                       name, seconds, name, seconds);
+                       g->prefix, m->service, seconds + RESTART_SECONDS);
 }
 
 /* A unit that systemd starts again is only told about; monit starts what nobody else would. The hook hears of the first failure and
@@ -58,8 +64,8 @@ void generate_monit(const struct generator *g, const struct manifest *m, FILE *t
                                "timeout 30 seconds\n"
                                "  group wazo-suite\n",
                        m->service, g->prefix, m->service);
-        if (m->facts.unit.restart == FACTS_RESTART_NO && !strchr(m->facts.unit.name, '*'))
-                write_restarts(m, to);
+        if (m->facts.unit.restart == FACTS_RESTART_NO)
+                write_restarts(g, m, to);
         (void) fprintf(to,
                        "  if status != 0 then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n"
                        "    else if succeeded then exec \"%s/libexec/wazo-suite/wazo-monit-hook\"\n"

@@ -27,6 +27,7 @@ class Unit:
     condition: bool = True
     since: float = 0.0  # CLOCK_MONOTONIC
     pid: int = 0
+    restart: str = 'no'
 
     def start(self):
         self.active, self.sub, self.result, self.since = 'active', 'running', 'success', time.monotonic()
@@ -201,7 +202,7 @@ class Manager:
             return 'v', out.data
         unit = next((u for n, u in self.units.items() if path.endswith('/' + escape(n))), Unit())
         kind, value = {'StatusText': ('s', unit.status), 'Result': ('s', unit.result), 'ConditionResult': ('b', unit.condition),
-                       'MainPID': ('u', unit.pid), 'ActiveEnterTimestampMonotonic': ('t', int(unit.since * 1e6))}[name]
+                       'MainPID': ('u', unit.pid), 'Restart': ('s', unit.restart), 'ActiveEnterTimestampMonotonic': ('t', int(unit.since * 1e6))}[name]
         out.variant(kind, value)
         return 'v', out.data
 
