@@ -54,12 +54,12 @@ static bool asks_restart(sd_bus *bus, const char *unit, const struct manifest *m
         return m->facts.unit.restart != FACTS_RESTART_NO;
 }
 
-/* A check of Wazo's own for the service, which starts it too, has its name. What hangs, that one does not see. */
+/* A check of wazo-monitoring's for the service, which starts it, too. What hangs, that one does not see. */
 static bool has_another_check(const struct look *l, const struct manifest *m, enum monit_state state) {
         char path[512];
 
-        return state == MONIT_FAILED && snprintf(path, sizeof(path), "%s" THEIR_CHECKS "%s", l->root, m->service) < (int) sizeof(path) &&
-               access(path, F_OK) == 0;
+        return state == MONIT_FAILED && m->facts.monit.theirs &&
+               snprintf(path, sizeof(path), "%s" THEIR_CHECKS "%s", l->root, m->facts.monit.theirs) < (int) sizeof(path) && access(path, F_OK) == 0;
 }
 
 static void look_with(struct look *look, const struct manifest *m, struct seen *ret) {

@@ -314,10 +314,10 @@ def damaged(host):
     host.add('acme-hung')
     host.add('acme-sure', restart='always')
     host.add('acme-lied', live='always')
-    host.add('acme-theirs')
+    host.add('acme-theirs', 'monit: {theirs: base-acme}\n')
     host.add('acme-stopped')
     host.add('acme-lost', 'needs: [acme-stopped]\n')
-    host.write('/etc/monit/conf.d/acme-theirs', f'check file acme-theirs with path {host.path("/calls")}\n')
+    host.write('/etc/monit/conf.d/base-acme', f'check file base-acme with path {host.path("/calls")}\n')
     services = [name[:-8] for name in host.manager.units]
     host.start_monit(*services)
     host.cycles(3)
