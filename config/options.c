@@ -7,7 +7,7 @@
 #include "lib/log.h"
 
 enum { OPTION_DEV = 256, OPTION_PORT, OPTION_PLUGIN_DIR, OPTION_SERVICES_DIR, OPTION_CHECK, OPTION_STRICT, OPTION_EMIT,
-       OPTION_SETTINGS, OPTION_VERSION };
+       OPTION_SETTINGS, OPTION_INIT, OPTION_VERSION };
 
 static const struct option longs[] = {
         {"config-file", required_argument, NULL, 'c'},
@@ -18,6 +18,7 @@ static const struct option longs[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"dev", required_argument, NULL, OPTION_DEV},
+        {"init", no_argument, NULL, OPTION_INIT},
         {"port", required_argument, NULL, OPTION_PORT},
         {"plugin-dir", required_argument, NULL, OPTION_PLUGIN_DIR},
         {"services-dir", required_argument, NULL, OPTION_SERVICES_DIR},
@@ -38,6 +39,7 @@ static const char help[] =
         "  -u, --user USER          run as this user\n"
         "  -p, --profile DIR        accepted for compatibility\n"
         "      --dev DIR            keep everything under DIR; no installation or privilege needed\n"
+        "      --init               be the first process of a container, whose commands are supervisors\n"
         "      --port N             listen on this port instead of the configured one\n"
         "      --plugin-dir DIR     look for plugins here, too\n"
         "      --services-dir DIR   look for manifests here, before the usual places (repeatable)\n"
@@ -114,6 +116,9 @@ static int take(struct options *o, int option, const char *program) {
                 return 0;
         case OPTION_SETTINGS:
                 o->mode = OPTIONS_SETTINGS;
+                return 0;
+        case OPTION_INIT:
+                o->init = true;
                 return 0;
         case 'h':
                 (void) printf(help, program);

@@ -15,6 +15,7 @@ enum options_mode {
 
 struct options {
         enum options_mode mode;
+        bool init; /* it is the first process of a container; see supervisor/init.h */
         struct config_request request;
         int argc;
         char **argv;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "supervisor/binaries.h"
+#include "supervisor/init.h"
 #include "supervisor/listeners.h"
 
 #define DIRECTORY_MODE 0750
@@ -81,6 +82,8 @@ static int open_log(struct service *s, const struct identity *who, char *text, s
         const char *path = s->plan.log_path[0] ? s->plan.log_path : "/dev/null";
         const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
 
+        if (s->log_fd < 0)
+                s->log_fd = init_open_log(s, path);
         if (s->log_fd >= 0)
                 return 0;
         borrow(who, (gid_t) -1);

@@ -15,6 +15,7 @@
 #include "supervisor/deaths.h"
 #include "supervisor/environment.h"
 #include "supervisor/feed.h"
+#include "supervisor/init.h"
 #include "supervisor/messages.h"
 #include "supervisor/notify.h"
 #include "supervisor/nursery.h"
@@ -425,7 +426,7 @@ static void spawn_by_exec(struct service *s, uint32_t slot, uint32_t generation,
         if (r >= 0) {
                 spawn.environment = environment ?: s->environment;
                 spawn.fds[0] = s->null_fd;
-                spawn.fds[1] = spawn.fds[2] = ends[1];
+                spawn.fds[1] = spawn.fds[2] = kind == WIRE_KIND_EXEC ? init_output(s, ends[1]) : ends[1];
                 spawn.fds[3] = ends[0];
                 spawn.fds[4] = s->log_fd;
                 spawn.fds[5] = ends[2];

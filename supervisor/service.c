@@ -10,6 +10,7 @@
 #include "supervisor/deaths.h"
 #include "supervisor/feed.h"
 #include "supervisor/former.h"
+#include "supervisor/init.h"
 #include "supervisor/notify.h"
 #include "supervisor/nursery.h"
 #include "supervisor/orphans.h"
@@ -187,6 +188,7 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 }
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        init_pass_on(userdata, SIGHUP);
         reload_begin(userdata, false, NULL, 0);
         return 0;
 }
@@ -194,6 +196,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 static int on_report(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         struct service *s = userdata;
 
+        init_pass_on(s, SIGUSR1);
         report_to_log(s);
         for (size_t i = 0; i < s->policy.n_slots; i++) {
                 const struct policy_slot *slot = policy_slot(&s->policy, (uint32_t) i);

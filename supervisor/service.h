@@ -11,6 +11,7 @@
  *   act        carries the decisions out        reload     works out a new plan and applies what differs
  *   notify     speaks to systemd                command    obeys operators
  *   handover   a new version takes over         former     ends the workers of the one before
+ *   init       in a container, of several services
  */
 #pragma once
 
@@ -39,7 +40,8 @@ struct unit {
         const struct plan_worker *plan;   /* in the current plan; NULL for the nursery and for a removed one */
         struct process *processes;        /* all generations of it, newest first */
         uint64_t since_wall;
-        char hardening[WIRE_TEXT_MAX];
+        char hardening[WIRE_TEXT_MAX], note[WIRE_TEXT_MAX];
+        struct wire_figures figures;
         bool fork_failed;                 /* the nursery could not: exec this one */
 };
 
