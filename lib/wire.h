@@ -13,13 +13,14 @@
 #include "lib/util.h"
 
 #define WIRE_MAJOR 1U
-#define WIRE_MINOR 1U
+#define WIRE_MINOR 2U
 
 /* A packet is never larger: past it, content travels in a sealed memory file. (wmem_default holds some 90 of these.) */
 #define WIRE_INLINE_MAX 8192
 #define WIRE_FDS_MAX 24
 #define WIRE_NAME_MAX 64
 #define WIRE_TEXT_MAX 224
+#define WIRE_FIGURES_MAX 4
 
 struct wire_header {
         uint16_t type; /* enum wire_type */
@@ -60,6 +61,7 @@ enum wire_direction {
         X(COMMAND,      18, WIRE_UP,            sizeof(struct wire_command),     0)             \
         X(RESULT,       19, WIRE_DOWN,          sizeof(struct wire_result),      1)             \
         X(DEPLOY,       20, WIRE_UP,            0,                               2)             \
+        X(FIGURES,      21, WIRE_UP,            sizeof(struct wire_figures),     0)             \
         X(FORK,         32, WIRE_DOWN,          sizeof(struct wire_fork),        4)             \
         X(FORKED,       33, WIRE_UP,            sizeof(struct wire_forked),      1)             \
         X(CONFINE,      34, WIRE_DOWN,          0,                               1)             \
@@ -155,6 +157,18 @@ struct wire_note {
         char text[WIRE_TEXT_MAX];
 };
 
+/* What the numbers of FIGURES are, by the kind of who tells them. */
+enum wire_figure_of_discovery {
+        WIRE_FIGURE_REGISTERED,    /* 1: consul knows the service */
+        WIRE_FIGURE_REGISTRATIONS, /* how often it was registered */
+        WIRE_FIGURE_REFUSALS,      /* requests to consul without a good answer */
+};
+
+/* Numbers about this worker, for metrics, whenever one of them is worth telling. */
+struct wire_figures {
+        uint64_t values[WIRE_FIGURES_MAX];
+};
+
 struct wire_drain {
         uint64_t deadline; /* CLOCK_MONOTONIC nsec: what is not done by then is lost */
         uint64_t idle;     /* ... when a gateway closes connections that ask nothing; 0: at the deadline. To others: before the
@@ -194,6 +208,8 @@ struct wire_slot {
         char class[WIRE_NAME_MAX];
         char reason[WIRE_TEXT_MAX];  /* for people: what it waits for, or why it failed */
         char hardening[WIRE_TEXT_MAX]; /* what is in force, as its worker said (key "hardening" of NOTE) */
+        char note[WIRE_TEXT_MAX];      /* how its work goes (key "work" of NOTE) */
+        uint64_t figures[WIRE_FIGURES_MAX];
 };
 
 struct wire_slot_gone {

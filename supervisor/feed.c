@@ -35,6 +35,8 @@ void feed_describe_slot(struct service *s, uint32_t slot, struct wire_slot *ret)
         (void) strcopy(ret->name, sizeof(ret->name), p->name);
         (void) strcopy(ret->reason, sizeof(ret->reason), p->reason);
         (void) strcopy(ret->hardening, sizeof(ret->hardening), unit->hardening);
+        (void) strcopy(ret->note, sizeof(ret->note), unit->note);
+        memcpy(ret->figures, unit->figures.values, sizeof(ret->figures));
         if (unit->plan) {
                 (void) strcopy(ret->plugin, sizeof(ret->plugin), unit->plan->plugin);
                 (void) strcopy(ret->class, sizeof(ret->class), unit->plan->class);

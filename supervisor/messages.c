@@ -33,6 +33,9 @@ static void on_hello(struct process *p, struct channel_message *m) {
                 return;
         }
         p->greeted = true;
+        /* What another process said of itself was of another. */
+        service_unit(p->service, p->slot)->note[0] = 0;
+        service_unit(p->service, p->slot)->figures = (struct wire_figures) {0};
         if (!p->set_up)
                 setup_send(p);
 }
@@ -67,6 +70,9 @@ static void on_note(struct process *p, struct channel_message *m) {
                 cgroups_say(p->service, limits, sizeof(limits));
                 (void) snprintf(unit->hardening, sizeof(unit->hardening), "%s; %s", note->text, limits);
                 feed_slot_changed(p->service, p->slot);
+        } else if (streq(note->key, "work")) {
+                (void) strcopy(unit->note, sizeof(unit->note), note->text);
+                feed_slot_changed(p->service, p->slot);
         } else if (streq(note->key, "violation")) {
                 /* Its last words. */
                 (void) strcopy(p->violation, sizeof(p->violation), note->text);
@@ -75,6 +81,13 @@ static void on_note(struct process *p, struct channel_message *m) {
                 feed_service_changed(p->service);
         }
         /* Keys of a newer minor version are for newer supervisors. */
+}
+
+static void on_figures(struct process *p, struct channel_message *m) {
+        const struct wire_figures *figures = m->body;
+
+        service_unit(p->service, p->slot)->figures = *figures;
+        feed_slot_changed(p->service, p->slot);
 }
 
 static void on_pong(struct process *p, struct channel_message *m) {
@@ -162,6 +175,7 @@ void messages_handle(struct process *p, struct channel_message *m) {
         } handlers[] = {
                 {WIRE_HELLO, on_hello},       {WIRE_READY, on_ready},     {WIRE_FAILED, on_failed},
                 {WIRE_NOTE, on_note},         {WIRE_PONG, on_pong},       {WIRE_WANT, on_want},
+                {WIRE_FIGURES, on_figures},
                 {WIRE_STALLED, on_stalled},   {WIRE_INFLIGHT, on_inflight}, {WIRE_COMMAND, on_command},
                 {WIRE_FORKED, on_forked},
         };

@@ -284,9 +284,9 @@ class Gateway:
         now = time.monotonic_ns()
         retry_at = now + int(retry_in * 1e9) if retry_in else 0
         plugin = name.split('#')[0]
-        self.send(SLOT, struct.pack('<IIIIIiiIII%dI4xQQQQ64s64s64s224s224s' % CAUSES, number, kind, STATES.index(state), 0, 1, 0, 0,
+        self.send(SLOT, struct.pack('<IIIIIiiIII%dI4xQQQQ64s64s64s224s224s224s4Q' % CAUSES, number, kind, STATES.index(state), 0, 1, 0, 0,
                                     0, 0, 0, *([0] * CAUSES), now, 0, retry_at, 0, name.encode(), plugin.encode(),
-                                    group.encode(), reason.encode(), b''))
+                                    group.encode(), reason.encode(), b'', b'', 0, 0, 0, 0))
 
     def introduce(self, number, name, answer=echo, generation=1, state='ready', kind=KIND_PLUGIN):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

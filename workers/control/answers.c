@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "workers/control/answers.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "lib/log.h"
 #include "workers/control/text.h"
 
@@ -62,7 +65,29 @@ json_t *answers_worker(const struct wire_slot *slot, uint64_t now) {
         if (slot->ready_nsec > 0)
                 r |= answers_set(worker, "ready_ms", text_json_msec(slot->ready_nsec));
         r |= answers_set(worker, "hardening", text_json(slot->hardening));
+        if (slot->note[0])
+                r |= answers_set(worker, "note", text_json(slot->note));
         return answers_finish(worker, r);
+}
+
+/* Where it listens, as URLs; a socket of another kind by its path. */
+static json_t *listeners_of(const struct plan *plan) {
+        json_t *listeners = json_array();
+        int r = listeners ? 0 : -1;
+
+        for (size_t i = 0; i < plan->n_listeners; i++) {
+                const struct plan_listener *l = &plan->listeners[i];
+                bool six = strchr(l->address, ':');
+                char url[256];
+
+                if (l->address[0] == '/')
+                        (void) snprintf(url, sizeof(url), "unix:%s", l->address);
+                else
+                        (void) snprintf(url, sizeof(url), "%s://%s%s%s:%" PRIu32, l->tls_cert[0] ? "https" : "http", six ? "[" : "", l->address,
+                                        six ? "]" : "", l->port);
+                r |= json_array_append_new(listeners, text_json(url));
+        }
+        return answers_finish(listeners, r);
 }
 
 static json_t *service_of(const struct model *m, uint64_t now) {
@@ -83,6 +108,7 @@ static json_t *service_of(const struct model *m, uint64_t now) {
         r |= answers_set(service, "plan_serial", answers_integer(s->plan_serial));
         r |= answers_set(service, "uuid_source", text_json(s->uuid_source));
         r |= answers_set(service, "last_reload", text_json(s->reload));
+        r |= answers_set(service, "listeners", listeners_of(&m->plan));
         return answers_finish(service, r);
 }
 

@@ -110,6 +110,23 @@ static void put_restarts(FILE *out, const struct model *m) {
                         }
 }
 
+/* What discovery tells (lib/wire.h). A service without it has no line. */
+static const struct {
+        unsigned figure;
+        const char *name, *type, *help;
+} discovery_metrics[] = {
+        {WIRE_FIGURE_REGISTERED, "wazo_suite_discovery_registered", "gauge", "1 when consul knows the service."},
+        {WIRE_FIGURE_REGISTRATIONS, "wazo_suite_discovery_registrations_total", "counter", "How often it was registered with consul."},
+        {WIRE_FIGURE_REFUSALS, "wazo_suite_discovery_failures_total", "counter", "Requests to consul without a good answer."},
+};
+
+static void put_discovery(FILE *out, const struct model *m) {
+        for (size_t i = 0; i < m->n_slots; i++)
+                for (unsigned j = 0; j < ELEMENTSOF(discovery_metrics) && m->slots[i]->kind == WIRE_KIND_DISCOVERY; j++)
+                        put_service(out, m, discovery_metrics[j].name, discovery_metrics[j].type, discovery_metrics[j].help,
+                                    (double) m->slots[i]->figures[discovery_metrics[j].figure]);
+}
+
 static void put_reloads(FILE *out, const struct model *m) {
         static const char name[] = "wazo_suite_reloads_total";
         const struct {
@@ -152,6 +169,7 @@ int metrics_render(const struct model *m, const struct relay_result *relay, uint
         put_states(out, m);
         put_restarts(out, m);
         put_workers(out, m, now);
+        put_discovery(out, m);
         metrics_put_relay(out, s->name, relay);
         if (ferror(out) | (fclose(out) != 0)) {
                 free(text);

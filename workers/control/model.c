@@ -65,7 +65,7 @@ int model_take_slot(struct model *m, const struct wire_slot *slot) {
 
         if (slot->kind >= WIRE_KIND_MAX || slot->state >= WIRE_STATE_MAX || slot->cause >= WIRE_CAUSE_MAX ||
             !wire_string_valid(slot->name) || !wire_string_valid(slot->plugin) || !wire_string_valid(slot->class) ||
-            !wire_string_valid(slot->reason) || !wire_string_valid(slot->hardening))
+            !wire_string_valid(slot->reason) || !wire_string_valid(slot->hardening) || !wire_string_valid(slot->note))
                 return -EBADMSG;
         if (is_at(m, at, slot->slot)) {
                 *m->slots[at] = *slot;

@@ -39,3 +39,5 @@ int discovery_drain(struct discovery *d, uint64_t deadline, bool replaced) _must
 /* ----- link.c ----- */
 
 int discovery_link(struct discovery *d) _must_check_;
+/* Queues a message to the supervisor. */
+void discovery_send(struct discovery *d, enum wire_type type, const void *body, size_t size);

@@ -7,6 +7,15 @@
 /* Messages of one turn. */
 #define MESSAGES_AT_ONCE 64
 
+void discovery_send(struct discovery *d, enum wire_type type, const void *body, size_t size) {
+        int e = channel_queue_send(&d->queue, d->worker.channel, type, 0, body, size, NULL, 0);
+
+        if (e < 0)
+                log_warning("the supervisor cannot be told: %s", strerror(-e));
+        if (e > 0)
+                (void) sd_event_source_set_io_events(d->io, EPOLLIN | EPOLLOUT);
+}
+
 static int on_ping(struct discovery *d, struct channel_message *m) {
         int e = channel_queue_send(&d->queue, d->worker.channel, WIRE_PONG, m->header.id, NULL, 0, NULL, 0);
 

@@ -106,13 +106,19 @@ static void say(void *userdata) {
         struct discovery *d = userdata;
         const struct registrar_status *s = &d->registrar.status;
         const struct registration *g = d->registration;
+        const struct wire_figures figures = {.values = {
+                [WIRE_FIGURE_REGISTERED] = g->known,
+                [WIRE_FIGURE_REGISTRATIONS] = s->registrations,
+                [WIRE_FIGURE_REFUSALS] = s->failures,
+        }};
 
+        discovery_send(d, WIRE_FIGURES, &figures, sizeof(figures));
         if (*s->reason)
-                (void) worker_note(&d->worker, "consul", "%s; %s", g->known ? "registered" : "not registered", s->reason);
+                (void) worker_note(&d->worker, "work", "%s; %s", g->known ? "registered" : "not registered", s->reason);
         else if (g->known)
-                (void) worker_note(&d->worker, "consul", "registered as %s at %s:%u", g->id, g->address, g->port);
+                (void) worker_note(&d->worker, "work", "registered as %s at %s:%u", g->id, g->address, g->port);
         else
-                (void) worker_note(&d->worker, "consul", "not registered");
+                (void) worker_note(&d->worker, "work", "not registered");
 }
 
 /* An address may come, or change. */

@@ -28,14 +28,14 @@ static void show_service(const json_t *service) {
                 printf("  last reload: %s\n", get_string(service, "last_reload"));
 }
 
-/* The reason, and when it is tried again. */
+/* The reason, and when it is tried again; of one that is well, how its work goes. */
 static void add_reason(struct table *t, const json_t *worker) {
         const json_t *retry = json_object_get(worker, "retry_in_ms");
         const char *reason = get_string(worker, "reason");
         char text[512], time[FORMAT_SIZE];
 
         if (!retry) {
-                table_add(t, reason);
+                table_add(t, reason[0] ? reason : get_string(worker, "note"));
                 return;
         }
         (void) snprintf(text, sizeof(text), "%s%sagain in %s", reason, reason[0] ? "; " : "",
