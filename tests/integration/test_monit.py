@@ -254,18 +254,26 @@ def native(host, service):
 
 
 def test_a_native_service_is_asked_itself(host):
-    with Service(manifest=manifest(plugins=['crashdummy']), plugins=['crashdummy'], as_root=ROOT) as service:
+    quick = {'intensity': 2, 'backoff_base': '20ms', 'window': '60s'}
+    with Service('plugins: {crashdummy: {start: exit}}\n', manifest=manifest(quick, plugins=['crashdummy']), plugins=['crashdummy'],
+                 as_root=ROOT) as service:
         native(host, service)
+        service.wait_state('crashdummy', 'failed')
+        code, text = host.check('wazo-confd')
+        assert code == 1 and text.startswith('degraded: crashdummy is failed: '), text
+        service.config('')
+        service.suite('reload', check=True)
+        service.wait_state('crashdummy', 'ready')
         assert host.check('wazo-confd')[0] == 0
         service.suite('hold', 'crashdummy', check=True)
         service.wait_state('crashdummy', 'held')
         code, text = host.check('wazo-confd')
-        assert (code, text.split(':')[0]) == (6, 'held') and 'crashdummy' in text, text
+        assert code == 6 and text.startswith('held: crashdummy is held'), text
         service.suite('reset', 'crashdummy', check=True)
         service.wait_state('crashdummy', 'ready')
         assert host.check('wazo-confd')[0] == 0
-    host.manager.units['wazo-confd.service'] = Unit(active='failed', result='watchdog')
-    assert host.check('wazo-confd') == (2, 'failed: its unit has failed: watchdog')
+    host.manager.units['wazo-confd.service'] = Unit(active='failed', result='watchdog', restart='always')
+    assert host.check('wazo-confd') == (10, 'failed: its unit has failed: watchdog')  # left to systemd
 
 
 # ---- with monit ----
