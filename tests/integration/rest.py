@@ -204,11 +204,14 @@ def settings():
     return ''
 
 
-def own_service(settings):
-    """For fixtures: yields a service with the world of tokens, none of whose workers may die."""
+def own_service(settings, hold=None):
+    """For fixtures: yields a service with the world of tokens, none of whose workers may die. @hold: a worker that it is without."""
     service = Service(config=settings)
     service.write('state/tokens.yml', TOKENS)
     with service:
+        if hold:
+            service.suite('hold', hold, check=True)
+            service.wait_state(hold, 'held')
         before = generations(service)
         yield service
         assert generations(service) == before, 'a worker died:\n' + service.log()[-4000:]

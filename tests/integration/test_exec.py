@@ -250,7 +250,7 @@ def test_a_flood_does_not_stop_the_others(run):
         pid = s.kill('good')
         begin = time.monotonic()
         s.wait_state('good', 'ready', not_pid=pid)
-        assert time.monotonic() - begin < 1 * SLOW
+        assert time.monotonic() - begin < 5 * SLOW
     assert len(re.findall(r'\] y$', s.log(), re.M)) <= 200
 
 

@@ -7,6 +7,12 @@ import pytest
 from owed import DIALPLAN, PJSIP, QUEUE, SCCP, VOICEMAIL, Outbox
 from rest import *
 
+@pytest.fixture(scope='module')
+def service(settings):
+    """With nobody who takes anything out of the outbox."""
+    yield from own_service(settings, hold='relay')
+
+
 @pytest.fixture
 def outbox(service, admin):
     return Outbox(service, admin.read('/infos')['uuid'])

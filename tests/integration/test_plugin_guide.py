@@ -98,6 +98,7 @@ def test_example(installation, make_service):
     assert service.put('/notes/2/users/99').status == 404
     assert service.get('/notes/2/text').body == b'Second'
     with service.database() as database:
-        told = [row[0] for row in database.execute("SELECT name FROM outbox WHERE name LIKE 'note%' ORDER BY id")]
+        told = [row[1] for row in database.execute("SELECT id, name FROM outbox WHERE name LIKE 'note%' "
+                                                   "UNION SELECT id, name FROM event_kept WHERE name LIKE 'note%' ORDER BY id")]
         assert database.execute("SELECT COUNT(*) FROM wazo_plugin_migration WHERE plugin = 'note'").fetchone() == (2,)
     assert told == ['note_created', 'note_user_associated']
