@@ -126,6 +126,13 @@ static void turn_for(unsigned msec) {
                 ck_assert_int_ge(sd_event_run(event, 1000), 0);
 }
 
+/* Until the values of a query are these. */
+static void turn_until(const char *text, const char *wanted) {
+        for (unsigned i = 0; i < 5000 && !streq(query(text), wanted); i++)
+                ck_assert_int_ge(sd_event_run(event, 1000), 0);
+        ck_assert_str_eq(query(text), wanted);
+}
+
 /* What was published since the last look. */
 static const char *published(void) {
         static char last[sizeof(played.published)];
@@ -235,6 +242,8 @@ END_TEST
 
 /* Row 1 is refused: 3, of the same resource, goes once more behind it; 2 is done. */
 START_TEST(a_refused_row_and_those_behind_it) {
+        const char *order;
+
         open_with(3);
         ck_assert_str_eq(published(), "1 2 3");
         confirm(1, false, false);
@@ -245,9 +254,13 @@ START_TEST(a_refused_row_and_those_behind_it) {
         insert("users/1");
         insert("users/5");
         publisher_nudge(&publisher);
-        ck_assert_str_eq(published(), "5");
-        turn_for(600);
-        ck_assert_str_eq(published(), "1 3 4");
+        order = published();
+        /* On a machine so busy that the wait is over by now, they are in front. */
+        if (!streq(order, "1 3 4 5")) {
+                ck_assert_str_eq(order, "5");
+                turn_for(600);
+                ck_assert_str_eq(published(), "1 3 4");
+        }
         confirm(7, true, true);
         ck_assert_str_eq(query("SELECT COUNT(*) FROM outbox"), "0");
 }
@@ -273,10 +286,10 @@ START_TEST(a_row_that_waits_in_the_database) {
         insert("users/1");
         insert("users/1");
         insert("users/2");
-        sql("UPDATE outbox SET tries = 1, next_try_at = (SELECT (strftime('%s', 'now') + 2) * 1000 - 400) WHERE id = 1");
+        sql("UPDATE outbox SET tries = 1, next_try_at = (SELECT (strftime('%s', 'now') + 3) * 1000 - 400) WHERE id = 1");
         open_with(0);
         ck_assert_str_eq(published(), "3");
-        turn_for(1800);
+        turn_for(2800);
         ck_assert_str_eq(published(), "1 2");
 }
 END_TEST
@@ -321,17 +334,20 @@ START_TEST(the_culprit_is_sought) {
 END_TEST
 
 START_TEST(a_confirm_that_does_not_come) {
+        uint64_t patient;
+
         open_with(1);
         ck_assert_str_eq(published(), "1");
         played.state = BROKER_BLOCKED;
         turn_for(200);
         ck_assert_uint_eq(played.reconnects, 0);
+        /* From then on it has its time. */
         played.state = BROKER_READY;
+        patient = now_monotonic();
         publisher_patient(&publisher);
-        turn_for(50);
-        ck_assert_uint_eq(played.reconnects, 0);
-        turn_for(100);
-        ck_assert_uint_ge(played.reconnects, 1);
+        while (played.reconnects == 0)
+                ck_assert_int_ge(sd_event_run(event, 1000), 0);
+        ck_assert_uint_ge(now_monotonic() - patient, 100 * NSEC_PER_MSEC);
 }
 END_TEST
 
@@ -356,9 +372,8 @@ START_TEST(a_lock) {
         ck_assert(!publisher_is_idle(&publisher));
         ck_assert_str_eq(query("SELECT COUNT(*) FROM outbox"), "2");
         ck_assert_int_eq(store_end(&other, 0), 0);
-        turn_for(30);
+        turn_until("SELECT COUNT(*) FROM outbox", "0");
         ck_assert(publisher_is_idle(&publisher));
-        ck_assert_str_eq(query("SELECT COUNT(*) FROM outbox"), "0");
         store_done(&other);
 }
 END_TEST
@@ -396,6 +411,7 @@ static void keep(bool events, bool requests) {
         ck_assert_int_ge(keeper_init(&keeper, event, &store, &settings), 0);
         keeper_nudge(&keeper);
         turn_for(300);
+        turn();
         keeper_done(&keeper);
 }
 
@@ -446,6 +462,31 @@ START_TEST(lists) {
         ck_assert_int_eq(lists_events(db(), 4, 10, &list), 0);
         ck_assert_uint_eq(json_array_size(json_object_get(list, "events")), 1);
         json_decref(list);
+}
+END_TEST
+
+static size_t listed(int64_t after) {
+        json_t *list;
+        size_t n;
+
+        ck_assert_int_eq(lists_events(db(), after, 10, &list), 0);
+        n = json_array_size(json_object_get(list, "events"));
+        json_decref(list);
+        return n;
+}
+
+START_TEST(none_is_listed_before_one_that_was_before) {
+        open_with(3);
+        ck_assert_str_eq(published(), "1 2 3");
+        confirm(1, false, true);
+        confirm(3, false, true);
+        turn_until("SELECT id FROM event_kept", "1 3");
+        ck_assert_uint_eq(listed(-1), 1);
+        ck_assert_uint_eq(listed(1), 0);
+        confirm(2, false, true);
+        turn_until("SELECT COUNT(*) FROM outbox", "0");
+        ck_assert_uint_eq(listed(-1), 3);
+        ck_assert_uint_eq(listed(1), 2);
 }
 END_TEST
 
@@ -548,6 +589,7 @@ int main(void) {
         tcase_add_test(tcase, keeping);
         tcase_add_test(tcase, old_events_go);
         tcase_add_test(tcase, lists);
+        tcase_add_test(tcase, none_is_listed_before_one_that_was_before);
         tcase_add_test(tcase, what_is_parked);
         tcase_add_test(tcase, backlog_and_times);
         tcase_add_test(tcase, requests);
