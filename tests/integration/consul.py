@@ -16,6 +16,7 @@ import tempfile
 import threading
 
 from harness import NOBODY, ROOT, SLOW, TOP, clean_environment, free_port, run_as, wait_for
+from rabbitmq import certificates
 
 PROGRAM = os.path.join(TOP, 'build-consul/root/usr/bin/consul')
 AVAILABLE = os.path.exists(PROGRAM)
@@ -24,9 +25,9 @@ TOKEN = '5e1c3b1e-7a52-4c9e-9d55-0f6f4f7a2b10'
 
 
 class Agent:
-    """consul agent -dev: it forgets everything when it ends. `more`: members of its configuration."""
+    """consul agent -dev: it forgets everything when it ends. With https, path('ca.crt') is what to trust."""
 
-    def __init__(self, more=None, token=None, https=False):
+    def __init__(self, token=None, https=False):
         self.home = tempfile.mkdtemp(prefix='wazo-consul-')
         os.chmod(self.home, 0o755)
         self.port, self.token, self.https, self.process = free_port(), token, https, None
@@ -34,7 +35,10 @@ class Agent:
         for name in ('server', 'serf_lan', 'serf_wan'):
             ports[name] = free_port()
         configuration = {'ports': ports, 'bind_addr': '127.0.0.1', 'client_addr': '127.0.0.1', 'node_name': 'test', 'log_level': 'warn',
-                         'disable_update_check': True, **(more or {})}
+                         'disable_update_check': True}
+        if https:
+            certificates(self.home)
+            configuration.update(cert_file=self.path('broker.crt'), key_file=self.path('broker.key'), ca_file=self.path('ca.crt'))
         if token:
             configuration['acl'] = {'enabled': True, 'default_policy': 'deny', 'tokens': {'master': token}}
         with open(self.path('agent.json'), 'w', encoding='utf-8') as file:
@@ -46,11 +50,6 @@ class Agent:
 
     def path(self, name):
         return os.path.join(self.home, name)
-
-    @property
-    def setting(self):
-        """What a service is told of it."""
-        return {'host': '127.0.0.1', 'port': self.port}
 
     def log(self):
         with open(self.path('log'), encoding='utf-8', errors='replace') as file:
