@@ -200,6 +200,7 @@ static int make_workers(struct build *b) {
                         .driver_dir = b->paths->drivers,
                         .migrations = b->paths->migrations,
                         .crashes_dir = b->layout.crashes,
+                        .cores_dir = b->layout.cores,
                         .control_group = b->plan.control_group,
                         .owner_commands = *b->layout.dev,
                         .plan = &b->plan,

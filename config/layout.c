@@ -97,6 +97,8 @@ int layout_finish(struct layout *l, const struct config_request *request, const 
         if (r >= 0)
                 r = put(l->crashes, "%s/crashes", l->state);
         if (r >= 0)
+                r = put(l->cores, "%s/cores", l->state);
+        if (r >= 0)
                 r = put(l->tokens, "%s/tokens.yml", l->state);
         if (r >= 0)
                 r = put(l->db_uri, "sqlite://%s/db/%s.sqlite", l->state, short_name(request->service));

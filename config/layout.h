@@ -17,7 +17,7 @@ struct layout {
         const char *services_dirs[CONFIG_SERVICES_DIRS_MAX + LAYOUT_USUAL_MAX + 1]; /* NULL-terminated */
         char config[LAYOUT_PATH_MAX], extra[LAYOUT_PATH_MAX];
         char state[LAYOUT_PATH_MAX], run[LAYOUT_PATH_MAX], log[LAYOUT_PATH_MAX];
-        char control[LAYOUT_PATH_MAX], crashes[LAYOUT_PATH_MAX], tokens[LAYOUT_PATH_MAX];
+        char control[LAYOUT_PATH_MAX], crashes[LAYOUT_PATH_MAX], cores[LAYOUT_PATH_MAX], tokens[LAYOUT_PATH_MAX];
         char db_uri[LAYOUT_PATH_MAX];
         char plugin_dir[LAYOUT_PATH_MAX]; /* absolute, or "" */
 };

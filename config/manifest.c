@@ -28,7 +28,7 @@ static const struct keyword limits_keys[] = {
         {.name = "memory", .type = KEYWORD_SECTION, .section = memory_keys, AT(manifest_limits, memory), .doc = "see below"},
         {.name = "files", .type = KEYWORD_INTEGER, .min = 16, .max = 1048576, AT(manifest_limits, files), .doc = "open files"},
         {.name = "processes", .type = KEYWORD_INTEGER, .min = 1, .max = 1048576, AT(manifest_limits, processes), .doc = "processes of its user"},
-        {.name = "core", .type = KEYWORD_SIZE, .max = INT64_MAX / 2, AT(manifest_limits, core), .doc = "a core dump up to this size; without it none"},
+        {.name = "core", .type = KEYWORD_SIZE, .max = INT64_MAX / 2, AT(manifest_limits, core), .doc = "as `workers.NAME.core` of the configuration, which goes before it"},
         {0},
 };
 

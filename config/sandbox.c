@@ -355,6 +355,25 @@ int sandbox_check_needs(const json_t *needs, char *reterr, size_t size) {
 
 /* ---- the whole ---- */
 
+/* A core is written by the kernel, but as the one who dies and under his rules. */
+static int for_cores(struct maker *m) {
+        const struct sandbox_request *request = m->request;
+        char path[NEED_PATH_MAX];
+        int n, r;
+
+        if (request->core_mib == 0)
+                return 0;
+        n = snprintf(path, sizeof(path), "%s/%s", request->facts->cores_dir, request->name);
+        if (n < 0 || (size_t) n >= sizeof(path))
+                return -ENAMETOOLONG;
+        r = grant(m, path, LANDLOCK_GRANT_READ | LANDLOCK_GRANT_WRITE);
+        if (r >= 0 && m->sandbox.n_paths > 0) {
+                m->sandbox.cores = m->sandbox.paths[m->sandbox.n_paths - 1].path;
+                m->sandbox.core_max = (uint64_t) request->core_mib << 20;
+        }
+        return r;
+}
+
 static int find_filter(struct sandbox_filters *filters, unsigned needs, struct sandbox *to) {
         size_t i = 0;
         int r;
@@ -403,6 +422,8 @@ int sandbox_make(struct sandbox_filters *filters, const struct sandbox_request *
         m.settings = json_object_get(slice, "config");
         if (request->mode != SANDBOX_OFF)
                 r = fill(&m, filters);
+        if (r >= 0)
+                r = for_cores(&m);
         if (r >= 0)
                 r = sandbox_encode(&m.sandbox, ret);
         json_decref(slice);

@@ -29,6 +29,8 @@ struct sandbox_request {
         const struct paths *paths;
         const struct description *plugin; /* or NULL; with its path and needs */
         const char *slice;               /* its JSON: paths of needs may be settings of the plugin's */
+        const char *name;                /* of the worker: its folder of cores, if it has any */
+        uint32_t core_mib;               /* how large; 0: none */
 };
 
 /* Packs the sandbox. A need that cannot be met becomes a finding. -ENOMEM, or what libseccomp says. */

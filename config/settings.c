@@ -207,6 +207,8 @@ static const struct keyword worker_keys[] = {
         {.name = "memory", .type = KEYWORD_SECTION, .section = memory_keys, AT(settings_worker, memory), .doc = "see below"},
         {.name = "files", .type = KEYWORD_INTEGER, .min = 16, .max = 1048576, AT(settings_worker, files), .doc = "open files"},
         {.name = "processes", .type = KEYWORD_INTEGER, .min = 1, .max = 1048576, AT(settings_worker, processes), .doc = "processes of its user"},
+        {.name = "core", .type = KEYWORD_SIZE, .max = INT64_MAX / 2, AT(settings_worker, core),
+         .doc = "after a crash, a core dump up to this size in `cores/NAME` of the state directory, the newest two of them; without it none"},
         {.name = "sandbox", .type = KEYWORD_WORD, .words = worker_sandbox_modes, .preset = "inherit", AT(settings_worker, sandbox),
          .doc = "as the service's `sandbox`, for this worker"},
         {0},

@@ -85,7 +85,7 @@ struct settings_worker {
         struct settings_memory {
                 int64_t high, max; /* 0: not said */
         } memory;
-        int64_t files, processes; /* 0: not said */
+        int64_t files, processes, core; /* 0: not said */
         int64_t sandbox;          /* 0: not said; else enum sandbox_mode and 1 */
 };
 

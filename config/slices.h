@@ -14,7 +14,7 @@ struct slice_facts {
         const char *service, *version, *prefix;
         const char *uuid;                    /* XIVO_UUID, or NULL */
         const char *db_uri, *driver_dir, *migrations;
-        const char *crashes_dir, *control_group;
+        const char *crashes_dir, *cores_dir, *control_group;
         bool owner_commands;                 /* who runs it is its operator: --dev */
         const json_t *idle;                  /* workers on demand: name to milliseconds */
         uint64_t gateway_drain_msec;

@@ -111,7 +111,7 @@ static uint64_t first_of(int64_t a, int64_t b, int64_t c, int64_t d) {
 static void set_limits(const struct maker *m, const struct manifest_worker *w, const struct settings_worker *own,
                        const struct settings_worker *plugins, struct plan_worker *to) {
         const struct manifest_limits *entry = &w->limits, *all = &m->request->manifest->limits;
-        uint64_t core = first_of(entry->core, all->core, 0, 0);
+        uint64_t core = first_of(own->core, plugins->core, entry->core, all->core);
 
         to->memory_high = first_of(own->memory.high, plugins->memory.high, entry->memory.high, all->memory.high);
         to->memory_max = first_of(own->memory.max, plugins->memory.max, entry->memory.max, all->memory.max);
@@ -260,7 +260,7 @@ static uint32_t choose_mode(const struct maker *m, const struct settings_worker 
 }
 
 /* Behind its slice, which the sandbox may depend on. */
-static int set_sandbox(struct maker *m, struct plan_worker *w, uint32_t mode, const struct description *d) {
+static int set_sandbox(struct maker *m, struct plan_worker *w, const char *name, uint32_t mode, const struct description *d) {
         const struct sandbox_request request = {
                 .kind = (enum wire_kind) w->kind,
                 .mode = mode,
@@ -268,6 +268,8 @@ static int set_sandbox(struct maker *m, struct plan_worker *w, uint32_t mode, co
                 .paths = m->request->paths,
                 .plugin = d,
                 .slice = (const char *) w->slice,
+                .name = name,
+                .core_mib = w->core_mib,
         };
         struct pack packed = PACK_NULL;
         int r = sandbox_make(&m->into->filters, &request, &packed);
@@ -309,7 +311,7 @@ static int make_worker(struct maker *m, const struct manifest_worker *w) {
                 set_slice(&model, slice);
         }
         if (w->kind != WIRE_KIND_EXEC) {
-                r = set_sandbox(m, &model, choose_mode(m, &own, &none), NULL);
+                r = set_sandbox(m, &model, w->name, choose_mode(m, &own, &none), NULL);
                 if (r < 0)
                         return r;
         }
@@ -339,7 +341,7 @@ static int make_plugin(struct maker *m, const struct manifest_worker *w, const s
         if (!keep(m, slice))
                 return -ENOMEM;
         set_slice(&model, slice);
-        r = set_sandbox(m, &model, choose_mode(m, &own, &all), d);
+        r = set_sandbox(m, &model, d->name, choose_mode(m, &own, &all), d);
         if (r < 0)
                 return r;
         model.plugin = d->name;

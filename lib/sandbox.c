@@ -35,6 +35,8 @@ int sandbox_encode(const struct sandbox *s, struct pack *p) {
         for (size_t i = 0; i < s->n_ports; i++)
                 pack_u32(p, s->ports[i]);
         pack_bytes(p, s->filter, s->filter_size);
+        pack_string(p, s->cores);
+        pack_u64(p, s->core_max);
         if (p->size > SANDBOX_SIZE_MAX)
                 return -E2BIG;
         return pack_end(p);
@@ -63,6 +65,8 @@ int sandbox_decode(const void *data, size_t size, struct sandbox *ret) {
         for (; ret->n_ports < n && !u.failed; ret->n_ports++)
                 ret->ports[ret->n_ports] = (uint16_t) unpack_u32(&u);
         ret->filter = unpack_bytes(&u, &ret->filter_size);
+        ret->cores = unpack_string(&u);
+        ret->core_max = unpack_u64(&u);
         if (ret->filter_size % sizeof(struct sock_filter) != 0 || ret->filter_size > SANDBOX_FILTER_MAX * sizeof(struct sock_filter))
                 return -EBADMSG;
         return unpack_end(&u);

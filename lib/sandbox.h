@@ -9,7 +9,7 @@
 #include "lib/landlock.h"
 #include "lib/pack.h"
 
-#define SANDBOX_VERSION 1
+#define SANDBOX_VERSION 2
 #define SANDBOX_SIZE_MAX (256U * 1024)
 #define SANDBOX_PATHS_MAX 128
 #define SANDBOX_PORTS_MAX 32
@@ -41,6 +41,8 @@ struct sandbox {
         size_t n_ports;
         const uint8_t *filter;        /* struct sock_filter, packed as in memory */
         size_t filter_size;           /* bytes */
+        const char *cores;            /* the folder for cores, which is granted, too; "" or NULL without them */
+        uint64_t core_max;            /* bytes */
 };
 
 /* Packs @s. -E2BIG past a limit of this header. */

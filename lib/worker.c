@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "lib/cores.h"
 #include "lib/hardening.h"
 #include "lib/memfd.h"
 #include "lib/syscall-names.h"
@@ -165,6 +166,12 @@ static void confine(struct worker *w, int fd, char ret[WIRE_TEXT_MAX]) {
         if (r >= 0)
                 r = sandbox_decode(data, size, &sandbox);
         log_open_journal();
+        if (r >= 0 && sandbox.core_max > 0) {
+                int error = cores_prepare(sandbox.cores, sandbox.core_max);
+
+                if (error < 0)
+                        log_warning("a crash will leave no core in %s: %s", sandbox.cores, strerror(-error));
+        }
         if (r >= 0)
                 r = sandbox_apply(&sandbox, &outcome, &step);
         if (r < 0)

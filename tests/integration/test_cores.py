@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Core dumps: none, unless the configuration wants them of a worker; then few, private, and no larger than it says."""
+import os
+import stat
+
+import pytest
+
+from harness import SANITIZERS, SLOW, proc, wait_for
+
+
+def pattern():
+    with open('/proc/sys/kernel/core_pattern', encoding='ascii') as file:
+        return file.read().strip()
+
+
+# Another pattern is this machine's choice, and leads elsewhere.
+pytestmark = [pytest.mark.skipif(SANITIZERS, reason='sanitizers allow no cores'),
+              pytest.mark.skipif('/' in pattern() or pattern().startswith('|'), reason=f'core_pattern is {pattern()}')]
+MAX = 8 << 20
+
+
+def cores(service, name):
+    folder = service.path(f'state/cores/{name}')
+    return sorted(os.path.join(folder, file) for file in os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def crash(service, name='crashdummy'):
+    worker = service.worker(name)
+    os.kill(worker['pid'], 11)
+    wait_for(lambda: service.worker(name)['state'] == 'ready' and service.worker(name)['pid'] != worker['pid'], 20 * SLOW)
+
+
+def test_cores_of_one_plugin(make_service):
+    s = make_service(config='workers: {crashdummy: {core: 8M}}\n', plugins=['crashdummy'])
+    for _ in range(4):
+        crash(s)
+    crash(s, 'user')
+    found = cores(s, 'crashdummy')
+    # The newest, and room for the next.
+    assert 1 <= len(found) <= 2
+    for path in found:
+        status = os.stat(path)
+        assert 0 < status.st_size <= MAX and stat.S_IMODE(status.st_mode) & 0o077 == 0
+        with open(path, 'rb') as file:
+            assert file.read(4) == b'\x7fELF'
+    for path in (s.path('state/cores'), s.path('state/cores/crashdummy')):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
+    # Nobody else has any.
+    assert os.listdir(s.path('state/cores')) == ['crashdummy']
+    limit = next(line for line in proc(s.worker('user')['pid'], 'limits').decode().splitlines() if 'core file' in line)
+    assert limit.split()[4:6] == ['0', '0'], limit
+
+
+def test_off_by_reload(make_service):
+    s = make_service(config='workers: {crashdummy: {core: 8M}}\n', plugins=['crashdummy'])
+    crash(s)
+    before = cores(s, 'crashdummy')
+    s.config('')
+    s.suite('reload', check=True)
+    wait_for(lambda: ' 0 ' in next(line for line in proc(s.worker('crashdummy')['pid'], 'limits').decode().splitlines() if 'core file' in line),
+             20 * SLOW)
+    crash(s)
+    assert cores(s, 'crashdummy') == before
