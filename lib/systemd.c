@@ -203,6 +203,21 @@ int systemd_details(sd_bus *bus, const char *unit, struct systemd_details *ret) 
         return 0;
 }
 
+void systemd_usage(sd_bus *bus, const char *unit, uint32_t *ret_restarts, uint64_t *ret_memory) {
+        static const char service[] = "org.freedesktop.systemd1.Service";
+        _cleanup_free_ char *path = NULL;
+        uint64_t memory = UINT64_MAX;
+        uint32_t restarts = 0;
+
+        if (sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path) >= 0) {
+                (void) read_property(bus, path, service, "NRestarts", "u", &restarts);
+                (void) read_property(bus, path, service, "MemoryCurrent", "t", &memory);
+        }
+        *ret_restarts = restarts;
+        /* Without accounting it is all ones. */
+        *ret_memory = memory == UINT64_MAX ? 0 : memory;
+}
+
 int systemd_queue(sd_bus *bus, const char *verb, const char *unit, char *ret_job, size_t size) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *job;

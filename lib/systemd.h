@@ -42,6 +42,9 @@ int systemd_match(sd_bus *bus, const char *pattern, struct systemd_unit *ret) _m
 
 int systemd_details(sd_bus *bus, const char *unit, struct systemd_details *ret) _must_check_;
 
+/* How often systemd itself has started it again, and the bytes of memory of all its processes; 0 where that is not known. */
+void systemd_usage(sd_bus *bus, const char *unit, uint32_t *ret_restarts, uint64_t *ret_memory);
+
 /* Queues a job, "start" or "stop". @job takes the job's object path; its end is the manager's signal JobRemoved. */
 int systemd_queue(sd_bus *bus, const char *verb, const char *unit, char *ret_job, size_t size) _must_check_;
 

@@ -28,6 +28,8 @@ class Unit:
     since: float = 0.0  # CLOCK_MONOTONIC
     pid: int = 0
     restart: str = 'no'
+    restarts: int = 0
+    memory: int = 2**64 - 1
 
     def start(self):
         self.active, self.sub, self.result, self.since = 'active', 'running', 'success', time.monotonic()
@@ -202,7 +204,8 @@ class Manager:
             return 'v', out.data
         unit = next((u for n, u in self.units.items() if path.endswith('/' + escape(n))), Unit())
         kind, value = {'StatusText': ('s', unit.status), 'Result': ('s', unit.result), 'ConditionResult': ('b', unit.condition),
-                       'MainPID': ('u', unit.pid), 'Restart': ('s', unit.restart), 'ActiveEnterTimestampMonotonic': ('t', int(unit.since * 1e6))}[name]
+                       'MainPID': ('u', unit.pid), 'Restart': ('s', unit.restart), 'NRestarts': ('u', unit.restarts),
+                       'MemoryCurrent': ('t', unit.memory), 'ActiveEnterTimestampMonotonic': ('t', int(unit.since * 1e6))}[name]
         out.variant(kind, value)
         return 'v', out.data
 

@@ -541,7 +541,7 @@ START_TEST(the_command) {
         check_suite("frobnicate", 2, "no command is called");
         check_suite("--socket /nonexistent/x status", 3, "nobody listens");
         check_suite("metrics", 0, "wazo_suite_plan_serial");
-        check_suite("log-level loud", 1, "does not take this value of 'level'");
+        check_suite("log-level loud", 2, "does not take this value of 'level'");
 
         service.degraded = 1;
         harness_send(&h, WIRE_SERVICE, 0, &service, sizeof(service), NULL, 0);

@@ -64,7 +64,7 @@ const char *format_bytes(char to[FORMAT_SIZE], json_int_t bytes) {
 }
 
 const char *format_state(const char *state) {
-        static const char *const good[] = {"ready", "resting", "done", "off"};
+        static const char *const good[] = {"ready", "resting", "done", "off", "running"};
         static const char *const bad[] = {"failed", "undead", "backoff"};
 
         if (!coloured)
@@ -163,7 +163,7 @@ static void print_cell(const struct table *t, size_t i, size_t width) {
         /* No blanks at the end of a line. */
         if (last && !t->cells[i][0])
                 return;
-        printf("%s%*s%s%s%s%*s", column > 0 ? "  " : "", right ? padding : 0, "", colour, t->cells[i],
+        (void) fprintf(t->to ?: stdout, "%s%*s%s%s%s%*s", column > 0 ? "  " : "", right ? padding : 0, "", colour, t->cells[i],
                *colour ? format_plain() : "", right || last ? 0 : padding, "");
 }
 
@@ -174,10 +174,10 @@ void table_print(struct table *t, const char *indent) {
                 widths[i % t->n_columns] = MAX(widths[i % t->n_columns], width_of(t->cells[i]));
         for (size_t i = 0; i < t->n_cells; i++) {
                 if (i % t->n_columns == 0)
-                        printf("%s", indent);
+                        (void) fputs(indent, t->to ?: stdout);
                 print_cell(t, i, widths[i % t->n_columns]);
                 if (i % t->n_columns + 1 == t->n_columns)
-                        putchar('\n');
+                        (void) fputc('\n', t->to ?: stdout);
         }
         for (size_t i = 0; i < t->n_cells; i++)
                 free(t->cells[i]);

@@ -5,11 +5,12 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "lib/util.h"
 
 #define FORMAT_SIZE 32
-#define TABLE_COLUMNS_MAX 8
+#define TABLE_COLUMNS_MAX 12
 
 /* Colour is used from now on when the standard output is a terminal that has some and NO_COLOR is not set. */
 void format_init(void);
@@ -39,6 +40,7 @@ struct table {
         size_t n_columns, n_cells, allocated;
         unsigned right; /* bit i: column i is aligned to the right */
         int state_column; /* coloured; -1: none */
+        FILE *to;         /* NULL: standard output */
 };
 
 /* Adds a cell, row by row; NULL is "". */

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * wazo-top, which is "wazo-suite top": the suite, live, on a terminal; once, where there is none.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "workers/control/client/format.h"
+#include "workers/control/survey/survey.h"
+#include "workers/control/survey/terminal.h"
+#include "workers/control/survey/view.h"
+
+/* As documented in wazo-suite(1). */
+enum exit_code { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE };
+
+#define PROGRAM "wazo-suite top"
+
+struct arguments {
+        struct survey_arguments survey;
+        double interval;
+        bool once, json;
+};
+
+static const char help_text[] =
+        "Usage: " PROGRAM " [OPTIONS]\n\n"
+        "Shows the services of this host and their workers, and shows them again every few seconds: q quits, the arrows and the page keys\n"
+        "scroll, space looks again at once. Off a terminal it looks once.\n\n"
+        "  --service NAME       only this one\n"
+        "  --socket PATH        only the one with this control socket\n"
+        "  --dev DIR            only the one of wazo-supervisord --dev DIR\n"
+        "  --services-dir DIR   look for manifests here, before the usual places (repeatable)\n"
+        "  --interval SECONDS   between two looks (default: 2; from 0.2 to 3600)\n"
+        "  --once               look once: counts and times are those since the service began\n"
+        "  --json               look once, and print what programs read\n"
+        "  --help\n\n"
+        "Exit codes: 0 done, 1 it cannot be shown, 2 wrong usage or a manifest that is wrong, 3 the one service does not answer.\n";
+
+static _printf_(2, 3) int complain(int code, const char *format, ...) {
+        va_list ap;
+
+        (void) fputs(PROGRAM ": ", stderr);
+        va_start(ap, format);
+        (void) vfprintf(stderr, format, ap);
+        va_end(ap);
+        (void) fputc('\n', stderr);
+        return code;
+}
+
+/* Returns an exit code, or -1 to go on. */
+static int parse(int argc, char **argv, struct arguments *a) {
+        enum { INTERVAL = 256, ONCE, JSON, HELP };
+        static const struct option table[] = {
+                SURVEY_LONG_OPTIONS,
+                {"interval", required_argument, NULL, INTERVAL},
+                {"once", no_argument, NULL, ONCE},
+                {"json", no_argument, NULL, JSON},
+                {"help", no_argument, NULL, HELP},
+                {0},
+        };
+        char *end;
+        int c;
+
+        while ((c = getopt_long(argc, argv, "h", table, NULL)) >= 0)
+                switch (c) {
+                case INTERVAL:
+                        a->interval = strtod(optarg, &end);
+                        if (end == optarg || *end || !(a->interval >= 0.2 && a->interval <= 3600))
+                                return complain(EXIT_USAGE, "--interval wants seconds from 0.2 to 3600, not '%s'", optarg);
+                        break;
+                case ONCE: a->once = true; break;
+                case JSON: a->json = a->once = true; break;
+                case 'h':
+                case HELP:
+                        (void) fputs(help_text, stdout);
+                        return EXIT_DONE;
+                case '?':
+                        (void) fputs("Try '" PROGRAM " --help'.\n", stderr);
+                        return EXIT_USAGE;
+                default:
+                        if (survey_option(&a->survey, c, optarg) < 0)
+                                return complain(EXIT_USAGE, "--service, --socket and --dev exclude each other, and take a name, or a path");
+                }
+        return optind < argc ? complain(EXIT_USAGE, "there is nothing to say behind the options: '%s'", argv[optind]) : -1;
+}
+
+/* What is shown, allocated; NULL without memory. */
+static char *make_text(struct survey *survey) {
+        json_t *document = survey_look(survey);
+        char *text = NULL;
+        size_t size;
+        FILE *to;
+
+        to = document ? open_memstream(&text, &size) : NULL;
+        if (to) {
+                view_write(to, document);
+                if (fclose(to) != 0) {
+                        free(text);
+                        text = NULL;
+                }
+        }
+        json_decref(document);
+        return text;
+}
+
+static bool is_alone(const struct survey_options *o) {
+        return o->service || o->socket || o->dev;
+}
+
+static int look_once(struct survey *survey, const struct arguments *a) {
+        json_t *document = survey_look(survey);
+        const json_t *first = json_array_get(json_object_get(document, "services"), 0);
+        int code = EXIT_DONE;
+
+        if (!document)
+                return complain(EXIT_FAILED, "out of memory");
+        if (is_alone(&a->survey.options) && streq(get_string(first, "state"), "unknown"))
+                code = complain(EXIT_UNREACHABLE, "%s", get_string(first, "text"));
+        else if (a->json) {
+                (void) json_dumpf(document, stdout, JSON_INDENT(2));
+                (void) putchar('\n');
+        } else
+                view_write(stdout, document);
+        json_decref(document);
+        return fflush(stdout) == 0 ? code : complain(EXIT_FAILED, "cannot write: %s", strerror(errno));
+}
+
+static int look_again_and_again(struct survey *survey, const struct arguments *a) {
+        static const char status[] = " q quit   arrows scroll   space look now ";
+        uint64_t due = 0;
+        char *text = NULL;
+        int r;
+
+        r = terminal_enter();
+        while (r >= 0) {
+                if (now_monotonic() >= due) {
+                        char *newer = make_text(survey);
+
+                        if (newer) {
+                                free(text);
+                                text = newer;
+                        }
+                        due = now_monotonic() + (uint64_t) (a->interval * (double) NSEC_PER_SEC);
+                }
+                terminal_show(strempty(text), status);
+                r = terminal_wait(due);
+                if (r == TERMINAL_QUIT)
+                        break;
+                if (r == TERMINAL_REFRESH)
+                        due = 0;
+        }
+        terminal_leave();
+        free(text);
+        return r < 0 ? complain(EXIT_FAILED, "the terminal is gone: %s", strerror(-r)) : EXIT_DONE;
+}
+
+int main(int argc, char **argv) {
+        struct arguments a = {.interval = 2, .survey.options.history = true};
+        struct survey *survey;
+        int r = parse(argc, argv, &a);
+
+        if (r >= 0)
+                return r;
+        format_init();
+        r = survey_new(&a.survey.options, &survey);
+        if (r < 0)
+                return r == -EINVAL ? EXIT_USAGE : complain(EXIT_FAILED, "%s", strerror(-r));
+        if (a.once || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+                r = look_once(survey, &a);
+        else
+                r = look_again_and_again(survey, &a);
+        survey_free(survey);
+        return r;
+}
