@@ -85,3 +85,26 @@ def test_a_second_time_changes_nothing(other):
     assert os.path.exists(other.file('/root/data.tgz'))
     other.sh('systemctl start wazo-suite-confd.socket wazo-suite-confd.service')
     other.wait_ready()
+
+
+def test_what_a_wazo_host_needs_afterwards(host, other):
+    """Each step is done, or said with its command: without PostgreSQL nobody knows the platform's uuid."""
+    for machine in (host, other):
+        machine.sh('mkdir -p /etc/xivo /var/lib/wazo-auth-keys')
+    host.write('/etc/xivo/common.conf', 'XIVO_HOSTNAME=pbx-a\nXIVO_NET4_IP=192.0.2.1\n')
+    for program in ('xivo-update-config', 'wazo-auth-keys'):
+        other.write(f'/usr/local/sbin/{program}', f'#!/bin/sh\necho {program} "$@" >>/root/called\n', 0o755)
+    other.write('/var/cache/wazo-confgend/sip.conf/old', 'of another database\n')
+    host.sh(f'wazo-backup data {BACKUPS}/data')
+    shutil.copy(host.file(f'{BACKUPS}/data.tgz'), other.file('/root/wazo.tgz'))
+
+    other.sh('systemctl stop wazo-suite-confd.socket wazo-suite-confd.service')
+    result = other.run('wazo-backup', 'restore', '--no-keep-system', '/root/wazo.tgz', check=False)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert other.read('/root/called') == 'xivo-update-config\nwazo-auth-keys service update\n'
+    assert os.listdir(other.file('/var/cache/wazo-confgend')) == []
+    left = [line for line in result.stdout.splitlines() if line.startswith('TO DO: ')]
+    assert len(left) == 3 and all('XIVO_UUID' in line for line in left), result.stdout
+    assert other.read('/etc/hostname') == 'pbx-a\n'
+    other.sh('systemctl start wazo-suite-confd.socket wazo-suite-confd.service')
+    other.wait_ready()

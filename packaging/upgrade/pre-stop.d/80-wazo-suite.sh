@@ -42,7 +42,10 @@ else
 fi
 
 # When packages cannot be installed, wazo-upgrade starts everything and ends: what runs since then says nothing of how it should be.
-if [ -e "$record/complete" ]; then
+# That is so for a while only: an operator who does not try again has made the host what it is to be.
+ended_early() { [ -e "$record/complete" ] && [ -n "$(find "$record" -name begun -mtime -2)" ]; }
+
+if ended_early; then
         say "the upgrade of $(cat "$record/time") did not come to its end: services will be as they were before that one." \
                 "Where they are otherwise on purpose, remove $record first"
 else
