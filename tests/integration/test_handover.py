@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A new version of the supervisor takes over at a reload: the same process, another program, new workers, nobody turned away."""
+import fcntl
 import os
+import random
+import re
 import shutil
 import signal
 import socket
@@ -9,8 +12,16 @@ import time
 
 import pytest
 
-from harness import SLOW, Service, alive, proc, supervisord, wait_for
+from harness import SLOW, TOP, Service, alive, proc, supervisord, wait_for
 from test_systemd_protocol import listening, with_sockets
+
+
+def constant(file, name):
+    with open(os.path.join(TOP, file), encoding='ascii') as text:
+        return int(re.search(rf'^#define {name} (\d+)', text.read(), re.M).group(1))
+
+
+FORMAT, WIRE_MAJOR = constant('supervisor/handover.h', 'HANDOVER_FORMAT'), constant('lib/wire.h', 'WIRE_MAJOR')
 
 
 def renew(text=None):
@@ -208,3 +219,26 @@ def test_garbage_is_not_taken(left):
     result = subprocess.run([supervisord(), 'wazo-confd'], env={**os.environ, 'WAZO_SUITE_HANDOVER': left}, capture_output=True, text=True,
                             stdin=subprocess.DEVNULL, timeout=60, check=False)
     assert result.returncode == 1 and 'too different a version' in result.stderr, result
+
+
+def sealed(data):
+    fd = os.memfd_create('garbage', os.MFD_ALLOW_SEALING)
+    os.write(fd, data)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    return fd
+
+
+@pytest.mark.parametrize('rehearsal', [{}, {'WAZO_SUITE_REHEARSAL': '1'}], ids=['for good', 'rehearsed'])
+def test_a_file_of_garbage_is_not_taken(rehearsal):
+    """It is judged, not believed: another format, the right one and then nonsense, numbers of descriptors that are not there."""
+    head = (FORMAT).to_bytes(4, 'little') + (WIRE_MAJOR).to_bytes(4, 'little')
+    files = [b'', b'\0' * 100000, head, (FORMAT + 1).to_bytes(4, 'little') + bytes(100), head + b'\xff' * 1000, head + b'\5\0\0\0' * 300,
+             head + random.Random(7).randbytes(3000)]
+    for data in files:
+        fd = sealed(data)
+        try:
+            result = subprocess.run([supervisord(), 'wazo-confd'], env={**os.environ, 'WAZO_SUITE_HANDOVER': str(fd), **rehearsal},
+                                    capture_output=True, text=True, stdin=subprocess.DEVNULL, pass_fds=[fd], timeout=60, check=False)
+        finally:
+            os.close(fd)
+        assert result.returncode == 1 and 'too different a version' in result.stderr, (data[:20], result)
