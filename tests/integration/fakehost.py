@@ -1,11 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The root directory of a host on which wazo-confd (ours) and wazo-agentd (another's) are as they should be, for wazo-suite check."""
+"""The root directory of a host on which wazo-confd (ours), wazo-agentd and acme (others') are as they should be, for wazo-suite check."""
 import hashlib
 import os
 import subprocess
 
-UIDS = {'root': 0, 'www-data': 33, 'wazo-confd': 990, 'wazo-agentd': 991}
-SERVICES = {'wazo-confd': ('wazo-suite-confd', 4242, 0x250E), 'wazo-agentd': ('wazo-agentd', 4343, 0x2515)}
+UIDS = {'root': 0, 'www-data': 33, 'wazo-confd': 990, 'wazo-agentd': 991, 'acme': 992}
+SERVICES = {'wazo-confd': ('wazo-suite-confd', 4242, 0x250E), 'wazo-agentd': ('wazo-agentd', 4343, 0x2515), 'acme': ('acme', 4444, 0x2520)}
+ACME = '''service: acme
+kind: unit
+description: Everything that a service can have
+user: acme
+port: 9504
+prefix: /1.0
+config: /etc/acme/config.yml
+state: /var/lib/acme
+log: /var/log/acme.log
+needs: [postgresql]
+unit: {type: forking, restart: no, pid_file: /run/acme/acme.pid}
+wazo_service: {filter: default, start: 195}
+nginx: {enabled: true}
+reach: {path: /1.0/things}
+discovery: {by: own}
+auth_key: {acl: ["confd.#"]}
+'''
 SHOW = '''Id={unit}.service
 LoadState=loaded
 ActiveState=active
@@ -19,7 +36,7 @@ Restart={restart}
 RestartUSec={pause}
 StartLimitIntervalUSec={interval}
 StartLimitBurst={burst}
-PIDFile=
+PIDFile={pid_file}
 MainPID={pid}
 ControlGroup=/system.slice/{unit}.service
 RuntimeDirectory=
@@ -40,6 +57,7 @@ class Host:
                   after='network.target postgresql.service rabbitmq-server.service sysinit.target')
         self.unit('wazo-agentd', type='simple', restart='on-failure', pause='5s', interval='2min 30s', burst='15',
                   after='network-online.target asterisk.service postgresql.service rabbitmq-server.service')
+        self.unit('acme', type='forking', restart='no', pause='100ms', interval='10s', burst='5', after='postgresql.service', pid_file='/run/acme/acme.pid')
         for other in ['asterisk.service', 'rabbitmq-server.service', 'postgresql@15-main.service']:
             self.units[other] = f'Id={other}\nLoadState=loaded\nActiveState=active\n\n'
         self.units['wazo-confd.service'] = 'Id=wazo-confd.service\nLoadState=not-found\nActiveState=inactive\n\n'
@@ -82,13 +100,17 @@ class Host:
     def tools(self):
         for program in ['/usr/bin/wazo-service', '/usr/sbin/wazo-backup', '/usr/bin/monit']:
             self.write(program, '\x7fELF', 0o755)
-        self.write('/var/lib/dpkg/status', ''.join(f'Package: {name}\nStatus: install ok installed\n\n' for name in ['base-files', 'wazo-suite-confd', 'wazo-agentd']))
+        self.write('/var/lib/dpkg/status', ''.join(f'Package: {name}\nStatus: install ok installed\n\n' for name in ['base-files', 'wazo-suite-confd', 'wazo-agentd', 'acme']))
         self.write('/usr/sbin/wazo-supervisord', 'x')
-        self.write('/var/lib/dpkg/info/wazo-suite-confd.md5sums', hashlib.md5(b'x').hexdigest() + '  usr/sbin/wazo-supervisord\n')
+        self.write('/usr/bin/wazo-agentd', 'x')
+        for package, file in (('wazo-suite-confd', 'usr/sbin/wazo-supervisord'), ('wazo-agentd', 'usr/bin/wazo-agentd')):
+            self.write(f'/var/lib/dpkg/info/{package}.md5sums', f'{hashlib.md5(b"x").hexdigest()}  {file}\n')
         self.write('/proc/net/tcp', '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n' + ''.join(
             f'   {i}: 0100007F:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000   990        0 {pid} 1 0000 100 0 0 10 0\n'
             for i, (_, pid, port) in enumerate(SERVICES.values())))
         self.write('/etc/tmpfiles.d/wazo.conf', 'd /run/wazo-confd 0755 wazo-confd wazo-confd -\n')
+        self.write('/etc/tmpfiles.d/acme.conf', 'd /run/acme 0755 acme acme -\n')
+        self.write('/etc/wazo-suite/services.d/acme.yml', ACME)
         self.folder('/var/lib/wazo-auth-keys')
 
     def service(self, name):
@@ -103,14 +125,14 @@ class Host:
         self.write(f'/proc/{pid}/status', 'Name:\tx\nUid:\t{0}\t{0}\t{0}\t{0}\nCapEff:\t0000000000000000\n'.format(UIDS[name]))
         self.folder(f'/proc/{pid}/fd')
         os.symlink(f'socket:[{pid}]', self.path(f'/proc/{pid}/fd/5'))
-        if name == 'wazo-confd':
-            self.folder('/run/wazo-confd', 0o755, name)
-            self.folder('/var/lib/wazo-confd', 0o750, name)
-            self.write('/var/lib/wazo-auth-keys/wazo-confd-key.yml', 'service_id: x\n', 0o600, name)
+        if name != 'wazo-agentd':
+            self.folder(f'/run/{name}', 0o755, name)
+            self.folder(f'/var/lib/{name}', 0o750, name)
+            self.write(f'/var/lib/wazo-auth-keys/{name}-key.yml', 'service_id: x\n', 0o600, name)
 
     def unit(self, service, **values):
         unit, pid, _ = SERVICES[service]
-        self.units[f'{unit}.service'] = SHOW.format(unit=unit, pid=pid, **values)
+        self.units[f'{unit}.service'] = SHOW.format(unit=unit, pid=pid, **{'pid_file': '', **values})
 
     def edit_unit(self, name, old, new):
         assert old in self.units[name]

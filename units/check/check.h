@@ -64,6 +64,9 @@ bool check_path(struct check *c, const char *path, char to[CHECK_PATH_MAX]);
  * else undecided. */
 bool check_runs(struct check *c);
 
+/* Whether the unit is started after a service that wazo-service does not start before it; then the row has failed. row-unit.c */
+bool check_order_differs(struct check *c, const struct manifest *m);
+
 /* Rows, by file. */
 void check_row_user(struct check *c, const struct manifest *m);         /* row-user.c */
 void check_row_capabilities(struct check *c, const struct manifest *m);

@@ -157,6 +157,8 @@ void check_row_openapi(struct check *c, const struct manifest *m) {
                                                                 strlen(name) - strlen("X-Script-Name: ")) != 0)
                 check_fail(c, "behind nginx, its basePath is \"%s\", which does not begin with /api/%s",
                            api.base_path, m->facts.api);
+        else if (strncmp(api.version, "2.0", 3) == 0 && !streq(api.scheme, "https"))
+                check_fail(c, "behind nginx, the first of its schemes is \"%s\", and not https", api.scheme);
         else {
                 for (size_t i = 0; i < api.n_kept; i++) {
                         _cleanup_(http_answer_done) struct http_answer one = HTTP_ANSWER_NULL;

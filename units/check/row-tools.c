@@ -77,7 +77,12 @@ void check_row_order(struct check *c, const struct manifest *m) {
                 check_skip(c, "this host's wazo-service has lists of its own");
                 return;
         }
-        /* What contradicts itself is no manifest that can be read: here it only remains to be told. */
+        if (!c->unit) {
+                check_undecided(c, "no systemd tells here what its unit is started after");
+                return;
+        }
+        if (check_order_differs(c, m))
+                return;
         for (size_t i = 0; i < c->suite->n; i++)
                 before += suite_waits_for(m, &c->suite->services[i]);
         check_pass(c, "position %d, and it waits for %u others", (int) o->start, before);
@@ -184,17 +189,29 @@ static bool is_saved(const struct suite *s, const char *path) {
         return false;
 }
 
-/* In the script, paths may stand without the slash before them. */
+/* "etc/wazo-confd", with or without a slash at either end, and not "etc/wazo-confd-x". */
+static bool names_path(const char *text, const char *path) {
+        static const char around[] = " \t\n\"'\\(){};:=";
+        size_t n = strlen(path);
+
+        for (const char *at = strstr(text, path); at; at = strstr(at + 1, path)) {
+                const char *end = at + n + (at[n] == '/'), *before = at > text && at[-1] == '/' ? at - 1 : at;
+
+                if ((!*end || strchr(around, *end)) && (before == text || strchr(around, before[-1])))
+                        return true;
+        }
+        return false;
+}
+
+/* By itself, or by a directory above it. */
 static bool script_saves(const char *text, const char *path) {
-        char part[CHECK_PATH_MAX];
+        char part[CHECK_PATH_MAX], *slash;
 
         (void) strcopy(part, sizeof(part), path + 1);
-        for (char *slash = strrchr(part, '/'); slash; slash = strrchr(part, '/')) {
-                if (strstr(text, part))
+        while ((slash = strrchr(part, '/'))) {
+                if (names_path(text, part))
                         return true;
                 *slash = 0;
-                if (!strchr(part, '/')) /* "etc", "var" */
-                        return false;
         }
         return false;
 }

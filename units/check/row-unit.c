@@ -91,7 +91,8 @@ void check_row_installed(struct check *c, const struct manifest *m) {
                 check_remedy(c, "apt-get install %s", m->facts.package);
                 return;
         }
-        r = ours ? package_damaged(c->root, m->facts.package, file, sizeof(file)) : 0;
+        /* What came without dpkg has no digests there. */
+        r = package_damaged(c->root, m->facts.package, file, sizeof(file));
         if (r < 0) {
                 check_undecided(c, "the files of %s: %s", m->facts.package, strerror(-r));
                 return;
@@ -173,6 +174,39 @@ void check_row_boot(struct check *c, const struct manifest *m) {
         if (!is_another(c, m) && (!all_after(c, m, m->facts.after) || !all_after(c, m, m->facts.needs)))
                 return;
         check_pass(c, "%s, and after all that it needs", *state ? state : "started by others");
+}
+
+/* Marks what wazo-service has started before it starts @m. The manifests have no circle. */
+static void mark_earlier(const struct suite *s, const struct manifest *m, bool *earlier) {
+        for (size_t i = 0; i < s->n; i++)
+                if (!earlier[i] && suite_waits_for(m, &s->services[i])) {
+                        earlier[i] = true;
+                        mark_earlier(s, &s->services[i], earlier);
+                }
+}
+
+/* Whether systemd starts it after @other, which is no name of a unit but a service. */
+static bool is_ordered_after(struct check *c, const struct manifest *other) {
+        const char *unit = unit_of(c, other->service);
+
+        return unit && is_after(c->unit, unit);
+}
+
+bool check_order_differs(struct check *c, const struct manifest *m) {
+        bool earlier[SUITE_SERVICES_MAX] = {false};
+
+        mark_earlier(c->suite, m, earlier);
+        for (size_t i = 0; i < c->suite->n; i++) {
+                const struct manifest *other = &c->suite->services[i];
+
+                if (earlier[i] || other == m || other->facts.order.filter == FACTS_FILTER_NONE || !is_ordered_after(c, other))
+                        continue;
+                check_fail(c, "%s has After=%s, and wazo-service does not wait for it", check_unit_get(c->unit, "Id"), other->service);
+                check_remedy(c, "add %s to \"after\" in the manifest of %s, or take the drop-in away that says so (systemctl cat %s)",
+                             other->service, m->service, check_unit_get(c->unit, "Id"));
+                return true;
+        }
+        return false;
 }
 
 void check_row_start_limit(struct check *c, const struct manifest *m) {

@@ -15,7 +15,7 @@ const struct check_row check_rows[] = {
         {"5", "it can write its PID file", "the directory in /run, and who makes it at boot", check_row_pid_file},
         {"6", "it can read consul's token", "its configuration, groups, modes", check_row_consul_token},
         {"7", "wazo-service knows it", "/usr/bin/wazo-service, the unit's state", check_row_service_list},
-        {"7b", "wazo-service starts it after what it needs", "the manifests", check_row_order},
+        {"7b", "wazo-service starts it after what it needs", "the manifests, After=", check_row_order},
         {"8", "somebody starts it again", "/etc/monit/conf.d, Restart=", check_row_monit},
         {"8b", "its check outlives wazo-monitoring-update", "/etc/monit/conf.d", check_row_monit_update},
         {"9", "it is installed and runs", "dpkg's status and digests, the unit's state", check_row_installed},
