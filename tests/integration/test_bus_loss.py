@@ -5,6 +5,7 @@ BUS_EVENTS and BUS_ROUNDS make the last test longer: 20000 and 20 are the figure
 """
 import os
 import random
+import signal
 import time
 
 import pytest
@@ -222,6 +223,7 @@ def test_a_line_that_dies_while_it_is_idle(broker):
 
 def test_the_relay_is_killed_at_random(broker):
     """kill -9 at a random moment of a burst, again and again."""
+    signal.alarm(int((120 + ROUNDS * (20 + EVENTS / 500)) * SLOW))
     with World(broker, 'killed') as world:
         twice = 0
         for _ in range(ROUNDS):
