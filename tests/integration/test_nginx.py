@@ -192,7 +192,7 @@ class Consul:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 body = json.dumps(entries).encode()
-                self.send_response(200 if self.path.startswith('/v1/health/service/wazo-confd?') else 404)
+                self.send_response(200 if self.path.partition('?')[0] == '/v1/health/service/wazo-confd' else 404)
                 self.send_header('Content-Length', str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -269,15 +269,23 @@ def test_consul(host, nginx, service):
     row = look(host, nginx, '16')['16']
     assert row['result'] == 'not applicable' and 'service_discovery.enabled is false' in row['found']
 
-    one = {'Service': {'Port': service.port}}
-    for entries, result, words in [([one], 'pass', 'it passes'), ([], 'fail', f'consul knows no wazo-confd at port {service.port}'),
-                                   ([{'Service': {'Port': 1}}], 'fail', 'consul knows no'), ([one, one], 'fail', 'consul has 2 entries of wazo-confd')]:
+    def entry(identifier, port=service.port, status='passing', address='10.0.0.1'):
+        return {'Service': {'ID': identifier, 'Port': port, 'Address': address}, 'Checks': [{'Status': 'passing'}, {'Status': status, 'Output': 'why'}]}
+
+    twice = [entry('a', status='critical'), entry('b'), entry('c', port=1)]
+    for entries, result, words, remedy in [
+            ([entry('a')], 'pass', 'it passes', ''),
+            ([entry('a'), entry('b', address='10.0.0.2')], 'pass', 'it passes', ''),
+            ([], 'fail', f'consul knows no wazo-confd at port {service.port}', 'worker discovery'),
+            ([entry('a', port=1)], 'fail', 'consul knows no', 'worker discovery'),
+            ([entry('a', status='warning')], 'fail', 'calls it warning: why', 'wazo-suite status'),
+            (twice, 'fail', 'consul has 2 entries of wazo-confd for this server; right is b', 'consul services deregister -id=a')]:
         consul = Consul(entries)
         host.write('/etc/wazo-confd/conf.d/10-consul.yml', f'service_discovery: {{enabled: true}}\nconsul: {{host: 127.0.0.1, port: {consul.port}, token: secret}}\n')
         row = look(host, nginx, '16')['16']
         consul.end()
         assert row['result'] == result and words in row['found']
-        assert row['remedy'] or result == 'pass'
+        assert remedy in row['remedy'] and bool(remedy) == bool(row['remedy'])
         assert 'secret' not in str(row)
     row = look(host, nginx, '16')['16']
     assert row['result'] == 'fail' and 'Connection refused' in row['found'] and 'systemctl status consul' in row['remedy']

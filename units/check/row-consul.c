@@ -4,13 +4,19 @@
  */
 #include <dirent.h>
 
+#include "config/consul.h"
+#include "config/text.h"
 #include "units/check/check.h"
 #include "units/check/host.h"
 #include "units/check/http.h"
 
-/* What a service's configuration says of consul. */
+#define SUITE_FILE "/etc/wazo-suite/discovery.yml"
+#define ENTRIES_MAX 16
+
+/* What a configuration says of consul: the service's own, or that of wazo-suite-discovery. */
 struct consul {
-        bool enabled;
+        bool enabled, by_suite;
+        int64_t port; /* that is advertised, when it is not the service's own; 0 */
         char url[320];
         char token[128];
         char token_place[CHECK_PATH_MAX]; /* the file that the token stands in */
@@ -50,7 +56,7 @@ static void take(char *to, size_t size, const struct yaml_node *root, const char
 
 /* As little of a configuration as a row needs: other daemons' files have much that is not for us to understand. */
 static void read_consul(const char *config, struct consul *ret) {
-        char *files[64], enabled[16] = "", scheme[16] = "", host[128] = "", port[16] = "", token[128] = "";
+        char *files[64], enabled[16] = "", scheme[16] = "", host[128] = "", port[16] = "", token[128] = "", advertised[16] = "";
         size_t n = list_files(config, files, ELEMENTSOF(files));
 
         *ret = (struct consul) {0};
@@ -62,6 +68,7 @@ static void read_consul(const char *config, struct consul *ret) {
                         bool before = *token;
 
                         take(enabled, sizeof(enabled), root, "service_discovery.enabled");
+                        take(advertised, sizeof(advertised), root, "service_discovery.advertise_port");
                         take(scheme, sizeof(scheme), root, "consul.scheme");
                         take(host, sizeof(host), root, "consul.host");
                         take(port, sizeof(port), root, "consul.port");
@@ -77,6 +84,7 @@ static void read_consul(const char *config, struct consul *ret) {
         (void) snprintf(ret->url, sizeof(ret->url), "%s://%s:%s", *scheme ? scheme : "http",
                         *host ? host : "127.0.0.1", *port ? port : "8500");
         (void) strcopy(ret->token, sizeof(ret->token), token);
+        ret->port = strtol(advertised, NULL, 10);
 }
 
 /* False when the row has been ended: consul has nothing to do with the service. */
@@ -90,7 +98,14 @@ static bool uses_consul(struct check *c, const struct manifest *m, struct consul
         }
         if (!check_path(c, m->config, path))
                 return false;
-        read_consul(path, ret);
+        if (m->facts.discovery.by == FACTS_DISCOVERY_OWN)
+                read_consul(path, ret);
+        if (!ret->enabled && m->kind == MANIFEST_UNIT) {
+                if (!check_path(c, SUITE_FILE, path))
+                        return false;
+                read_consul(path, ret);
+                ret->by_suite = true;
+        }
         if (!ret->enabled)
                 check_skip(c, "service_discovery.enabled is false, as it is without being set");
         return ret->enabled;
@@ -127,13 +142,108 @@ void check_row_consul_token(struct check *c, const struct manifest *m) {
         }
 }
 
+/* ---- what consul knows ---- */
+
+struct entry {
+        const char *id, *status, *output;
+        const json_t *address;
+        json_int_t port;
+};
+
+static const json_t *at(const json_t *object, const char *first, const char *second) {
+        return json_object_get(json_object_get(object, first), second);
+}
+
+/* The worst of its checks is what it is. */
+static void read_entry(const json_t *from, struct entry *ret) {
+        static const char *const order[] = {"passing", "warning", "critical"};
+        const json_t *checks = json_object_get(from, "Checks"), *one;
+        size_t i, worst = 0;
+
+        *ret = (struct entry) {
+                .id = strempty(json_string_value(at(from, "Service", "ID"))),
+                .status = order[0],
+                .output = "",
+                .address = at(from, "Service", "Address"),
+                .port = json_integer_value(at(from, "Service", "Port")),
+        };
+        json_array_foreach(checks, i, one)
+                for (size_t j = worst + 1; j < ELEMENTSOF(order); j++)
+                        if (streq(strempty(json_string_value(json_object_get(one, "Status"))), order[j])) {
+                                worst = j;
+                                ret->status = order[j];
+                                ret->output = strempty(json_string_value(json_object_get(one, "Output")));
+                        }
+}
+
+/* The same server, twice: by its UUID, or where that is not known by its address. */
+static size_t count_ours(const json_t *entries, json_int_t port, bool by_uuid, struct entry list[ENTRIES_MAX]) {
+        const json_t *from;
+        size_t i, n = 0;
+
+        json_array_foreach(entries, i, from) {
+                struct entry *e = &list[n];
+
+                if (n == ENTRIES_MAX)
+                        break;
+                read_entry(from, e);
+                n += by_uuid || (e->port == port && (n == 0 || json_equal(e->address, list[0].address)));
+        }
+        return n;
+}
+
+/* Which of them is right: the one that the suite would make, or one that passes. */
+static size_t choose_right(const struct entry *list, size_t n, const char *id, json_int_t port) {
+        size_t right = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (streq(list[i].id, id))
+                        return i;
+                if (list[i].port == port && streq(list[i].status, "passing"))
+                        right = i;
+        }
+        return right;
+}
+
+static void judge_entries(struct check *c, const struct manifest *m, const struct consul *consul, const json_t *entries, const char *uuid) {
+        json_int_t port = consul->port > 0 ? consul->port : m->port;
+        struct entry list[ENTRIES_MAX];
+        size_t n = count_ours(entries, port, uuid != NULL, list), right;
+        char id[128], others[400] = "";
+
+        consul_id(m->service, uuid, id, sizeof(id));
+        right = choose_right(list, n, id, port);
+        if (n == 0 || list[right].port != port) {
+                check_fail(c, "consul knows no %s at port %d", m->service, (int) port);
+                if (consul->by_suite)
+                        check_remedy(c, "systemctl enable --now wazo-suite-discovery");
+                else if (m->kind == MANIFEST_NATIVE)
+                        check_remedy(c, "wazo-suite --service %s status: what worker discovery says", m->service);
+                else
+                        check_remedy(c, "systemctl restart %s: it registers at its start only", m->facts.unit.name);
+                return;
+        }
+        for (size_t i = 0, at_byte = 0; i < n; i++)
+                if (i != right && at_byte < sizeof(others))
+                        at_byte += (size_t) snprintf(others + at_byte, sizeof(others) - at_byte, "%sconsul services deregister -id=%s",
+                                                     at_byte ? "; " : "", list[i].id);
+        if (n > 1) {
+                check_fail(c, "consul has %zu entries of %s for this server; right is %s", n, m->service, list[right].id);
+                check_remedy(c, "%s", others);
+        } else if (!streq(list[right].status, "passing")) {
+                check_fail(c, "consul calls it %s: %.120s", list[right].status, list[right].output);
+                check_remedy(c, "wazo-suite status, systemctl status %s: what is wrong with it", m->facts.unit.name);
+        } else
+                check_pass(c, "consul knows it at port %d, and it passes", (int) port);
+}
+
 void check_row_consul(struct check *c, const struct manifest *m) {
         _cleanup_(http_answer_done) struct http_answer answer = HTTP_ANSWER_NULL;
+        const char *uuid = getenv("XIVO_UUID");
         char url[512], token[160];
         const char *const headers[] = {token, NULL};
         struct consul consul;
-        json_t *entries, *entry;
-        size_t i, good = 0;
+        json_t *entries;
         int r;
 
         if (!uses_consul(c, m, &consul))
@@ -146,7 +256,9 @@ void check_row_consul(struct check *c, const struct manifest *m) {
                 check_skip(c, "it is held back by /var/lib/wazo/disabled");
                 return;
         }
-        (void) snprintf(url, sizeof(url), "%s/v1/health/service/%s?passing=true", consul.url, m->service);
+        if (uuid && !text_is_uuid(uuid))
+                uuid = NULL;
+        (void) snprintf(url, sizeof(url), "%s/v1/health/service/%s%s%s", consul.url, m->service, uuid ? "?tag=" : "", strempty(uuid));
         (void) snprintf(token, sizeof(token), "X-Consul-Token: %s", consul.token);
         r = http_ask("GET", url, *consul.token ? headers : NULL, &answer);
         if (r < 0 || answer.status != 200) {
@@ -154,25 +266,10 @@ void check_row_consul(struct check *c, const struct manifest *m) {
                 check_remedy(c,
                              "see whether consul runs: systemctl status consul; or set service_discovery.enabled: "
                              "false in %s",
-                             m->config);
+                             consul.by_suite ? SUITE_FILE : m->config);
                 return;
         }
         entries = json_loads(strempty(answer.body), 0, NULL);
-        json_array_foreach(entries, i, entry)
-                good += json_integer_value(json_object_get(json_object_get(entry, "Service"), "Port")) == m->port;
-        i = json_array_size(entries);
+        judge_entries(c, m, &consul, entries, uuid);
         json_decref(entries);
-        if (good == 0) {
-                check_fail(c, "consul knows no %s at port %d that passes", m->service, (int) m->port);
-                check_remedy(c,
-                             m->facts.discovery.by == FACTS_DISCOVERY_OWN ?
-                                     "systemctl restart %s: it registers at its start only" :
-                                     "systemctl restart wazo-suite-discovery",
-                             m->facts.unit.name);
-        } else if (i > 1) {
-                check_fail(c, "consul has %zu entries of %s that pass", i, m->service);
-                check_remedy(c, "deregister those that are none: consul services deregister -id=ID; of two hosts "
-                                "that share a datacenter, both are right");
-        } else
-                check_pass(c, "consul knows it at port %d, and it passes", (int) m->port);
 }
