@@ -97,7 +97,7 @@ static int look_by_systemd(const struct look *l, const struct manifest *m, struc
         return 0;
 }
 
-/* The first of its needs that does not run; NULL. */
+/* The first of its needs that does not run; NULL. What this host does not have, a database elsewhere, is not for it to say. */
 static const char *find_missing(const struct look *l, const struct manifest *m) {
         for (size_t i = 0; i < yaml_count(m->facts.needs); i++) {
                 const char *name = yaml_text(m->facts.needs, i);
@@ -105,7 +105,7 @@ static const char *find_missing(const struct look *l, const struct manifest *m) 
                 const struct facts_port *port;
                 struct systemd_unit unit;
 
-                if (!need || find_unit(l->bus, need, &unit) < 0)
+                if (!need || find_unit(l->bus, need, &unit) < 0 || streq(unit.load, "not-found"))
                         continue;
                 if (!streq(unit.active, "active") || (need->kind == MANIFEST_UNIT && probe(need, &port) < 0))
                         return name;

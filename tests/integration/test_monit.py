@@ -245,6 +245,9 @@ def test_blocked_disabled_and_maintenance(host):
     host.write('/var/lib/wazo/disabled', '')
     assert host.check() == (0, 'disabled: /var/lib/wazo/disabled keeps it down')
     assert host.check('acme-base')[0] == 5  # not of telephony: it is never disabled
+    os.unlink(host.path('/var/lib/wazo/disabled'))
+    del host.manager.units['acme-base.service']  # which another host may have
+    assert host.check()[0] == 2
 
 
 def native(host, service):
