@@ -39,7 +39,7 @@ static const char *condition(const struct manifest *m) {
 }
 
 void generate_unit(const struct generator *g, const struct manifest *m, FILE *to) {
-        char base[128], after[1024] = "", before[1024] = "", alias[256] = "";
+        char base[128], after[1024] = "", before[1024] = "", alias[256] = "", prepare[512] = "";
         const struct generate_variable variables[] = {
                 {"SERVICE", m->service},
                 {"DESCRIPTION", m->description},
@@ -48,6 +48,7 @@ void generate_unit(const struct generator *g, const struct manifest *m, FILE *to
                 {"BEFORE", before},
                 {"CONDITION", condition(m)},
                 {"PREFIX", g->prefix},
+                {"PREPARE", prepare},
                 {"RESTART", facts_restart_to_string(m->facts.unit.restart)},
                 {"NEWER", g->systemd >= 254 ? newer : ""},
                 {"USER", m->user},
@@ -64,6 +65,10 @@ void generate_unit(const struct generator *g, const struct manifest *m, FILE *to
         append_units(g, m->facts.before, NULL, true, before, sizeof(before));
         if (!*after)
                 (void) strcopy(after, sizeof(after), "network.target");
+        if (m->facts.unit.replaces && m->log)
+                (void) snprintf(prepare, sizeof(prepare),
+                                "# The log may be the other daemon's still, or again: its package's scripts give it to that one's user.\n"
+                                "ExecStartPre=+-/usr/bin/chown --no-dereference %s %s", m->user, m->log);
         if (m->facts.unit.replaces)
                 (void) snprintf(alias, sizeof(alias),
                                 "# The unit file of this name is the Python package's; an enabled alias goes before it.\nAlias=%s",
