@@ -43,7 +43,7 @@ static _printf_(3, 4) int complain(const struct arguments *a, int code, const ch
 /* ----- what is written ----- */
 
 static const struct project_file plugin_files[] = {
-        {"plugin/plugin.c", "@PLUGIN@.c", false},
+        {"plugin/plugin.c.in", "@PLUGIN@.c", false},
         {"plugin/Makefile", "Makefile", false},
         {"plugin/README.md", "README.md", false},
         {"test.py", "test.py", true},
@@ -54,7 +54,7 @@ static const struct project_file plugin_files[] = {
 static const struct project_file service_files[] = {
         {"service/manifest.yml", "services.d/@SERVICE@.yml", false},
         {"service/config.yml", "etc/config.yml", false},
-        {"plugin/plugin.c", "plugins/@PLUGIN@.c", false},
+        {"plugin/plugin.c.in", "plugins/@PLUGIN@.c", false},
         {"service/Makefile", "Makefile", false},
         {"service/README.md", "README.md", false},
         {"test.py", "test.py", true},
