@@ -156,7 +156,7 @@ static void set_logger(struct worker *w) {
 /* The sandbox in the sealed file @fd; @ret says what is in force then. */
 static void confine(struct worker *w, int fd, char ret[WIRE_TEXT_MAX]) {
         struct sandbox_outcome outcome;
-        struct sandbox sandbox;
+        struct sandbox sandbox = {};
         _cleanup_free_ char *data = NULL;
         const char *step = "read it";
         size_t size;
