@@ -11,7 +11,7 @@
 #define ANSWER_NSEC (1500 * NSEC_PER_MSEC)
 #define HISTORY_LIMIT 12
 
-/* One method; its answer's parameters, harmless, or NULL. */
+/* One method; its answer's parameters, or NULL. */
 static json_t *ask(struct call *c, const char *method, json_t *parameters, int *ret_error) {
         uint64_t deadline = now_monotonic() + ANSWER_NSEC;
         json_t *message, *answer;
@@ -28,7 +28,6 @@ static json_t *ask(struct call *c, const char *method, json_t *parameters, int *
         *ret_error = *error ? -EACCES : 0;
         answer = *error ? NULL : json_incref(answer);
         json_decref(message);
-        format_harmless(answer);
         return answer;
 }
 

@@ -33,7 +33,7 @@ struct survey_options {
 int survey_new(const struct survey_options *options, struct survey **ret) _must_check_;
 struct survey *survey_free(struct survey *survey);
 
-/* Takes 5 s at most, where services hang. What happened since the look before is in "requests" and "cpu_percent". NULL: -ENOMEM. */
+/* Takes some 5 s at most where services hang, and 10 more where systemd does. What happened since the look before is in "requests" and "cpu_percent". NULL: -ENOMEM. */
 json_t *survey_look(struct survey *survey) _must_check_;
 
 /* Reads --service, --socket, --dev, --services-dir; 0, -EINVAL for another option or too many of them. For getopt_long(). */
