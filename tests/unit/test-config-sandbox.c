@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -163,6 +164,14 @@ static int try_pthread(void) {
 
 static int try_memory(void) { return mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -errno : 0; }
 
+static int try_addresses(void) {
+        static char list[40 * 256];
+        struct ifconf found = {.ifc_len = sizeof(list), .ifc_buf = list};
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        return ioctl(fd, SIOCGIFCONF, &found) < 0 ? -errno : 0;
+}
+
 #define DIES (-100000)
 
 /* Its outcome in a child with this sandbox. */
@@ -272,6 +281,36 @@ START_TEST(relay_without_a_broker) {
         ck_assert(!sandbox.tcp && !sandbox.unix_sockets);
         ck_assert_int_eq(outcome_of(&sandbox, try_tcp), DIES);
         ck_assert_int_eq(outcome_of(&sandbox, try_database), 0);
+        pack_done(&packed);
+} END_TEST
+
+/* Consul by its address alone; and which addresses this host has. */
+START_TEST(discovery) {
+        struct sandbox sandbox;
+        struct pack packed;
+
+        configure("consul: {port: 81}\n");
+        make(WIRE_KIND_DISCOVERY, SANDBOX_ENFORCE, NULL, NULL, &packed, &sandbox);
+        ck_assert_int_eq(outcome_of(&sandbox, try_port_81), -ECONNREFUSED);
+        if (landlock_abi() >= 4)
+                ck_assert_int_eq(outcome_of(&sandbox, try_port_5672), -EACCES);
+        ck_assert_int_eq(outcome_of(&sandbox, try_addresses), 0);
+        ck_assert_int_eq(outcome_of(&sandbox, try_udp), DIES);
+        ck_assert_int_eq(outcome_of(&sandbox, try_unix), DIES);
+        ck_assert_int_eq(outcome_of(&sandbox, try_fork), DIES);
+        ck_assert_int_eq(outcome_of(&sandbox, try_database), -EACCES);
+        ck_assert_int_eq(outcome_of(&sandbox, try_passwd), -EACCES);
+        pack_done(&packed);
+
+        configure("consul: {scheme: https, port: 81}\n");
+        make(WIRE_KIND_DISCOVERY, SANDBOX_ENFORCE, NULL, NULL, &packed, &sandbox);
+        ck_assert_int_eq(outcome_of(&sandbox, try_passwd), 0);
+        ck_assert_int_eq(outcome_of(&sandbox, try_udp), 0);
+        ck_assert_int_eq(outcome_of(&sandbox, try_database), -EACCES);
+        pack_done(&packed);
+
+        make(WIRE_KIND_RELAY, SANDBOX_ENFORCE, NULL, NULL, &packed, &sandbox);
+        ck_assert_int_eq(outcome_of(&sandbox, try_addresses), DIES);
         pack_done(&packed);
 } END_TEST
 
@@ -488,6 +527,7 @@ int main(void) {
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, each_kind);
         tcase_add_test(tcase, relay_without_a_broker);
+        tcase_add_test(tcase, discovery);
         tcase_add_test(tcase, needs);
         tcase_add_test(tcase, needs_that_are_malformed);
         tcase_add_test(tcase, log_and_off);
