@@ -188,6 +188,7 @@ def test_the_exchange_is_deleted(fresh):
 
 def test_power_cut_of_the_broker(fresh):
     """What it has confirmed is on its disk: all else comes again."""
+    signal.alarm((120 + fresh.broker.START_SECONDS) * SLOW)
     fresh.burst.insert(3000)
     fresh.burst.begin(50)
     wait_for(lambda: fresh.observer.depth() > 200)
