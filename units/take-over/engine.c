@@ -62,12 +62,14 @@ int engine_give(const struct site *site, struct journal *j, engine_tell *tell) {
 
 /* A file that was put aside for a package that nobody will miss. What an administrator wrote is his. */
 static int forget_aside(const struct site *site, const struct journal_record *record) {
-        char path[DISK_PATH_MAX];
+        bool unit = strncmp(record->path, "/etc/systemd/", strlen("/etc/systemd/")) == 0;
+        char path[DISK_PATH_MAX], target[DISK_PATH_MAX];
 
-        if (strncmp(record->path, "/etc/systemd/", strlen("/etc/systemd/")) == 0)
-                return 0;
         if (snprintf(path, sizeof(path), "%s%s" CHANGE_ASIDE_SUFFIX, site->root, record->path) >= (int) sizeof(path))
                 return -ENAMETOOLONG;
+        /* A package that was removed masks its unit. */
+        if (unit && (disk_read_link(path, target, sizeof(target)) < 0 || !streq(target, "/dev/null")))
+                return 0;
         return disk_remove(path);
 }
 

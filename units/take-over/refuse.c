@@ -7,6 +7,7 @@
 #include "config/build.h"
 #include "config/plan.h"
 #include "config/settings.h"
+#include "config/suite.h"
 #include "units/take-over/disk.h"
 #include "units/take-over/package.h"
 #include "units/take-over/steps.h"
@@ -57,11 +58,12 @@ static void check_database(struct refusal *f, const struct settings *settings) {
 
 /* ---- plugins ---- */
 
-static bool is_served(const struct plan *plan, const char *plugin) {
+/* With a configuration that gives no plan, what would be served with another. */
+static bool is_served(const struct manifest *m, const struct plan *plan, const char *plugin) {
         for (size_t i = 0; i < plan->n_workers; i++)
                 if (streq(plan->workers[i].plugin, plugin))
                         return true;
-        return false;
+        return plan->n_workers == 0 && suite_lists(m->plugins, plugin);
 }
 
 /* Those of the other daemon that the configuration does not switch off, and those that it switches on. */
@@ -94,7 +96,7 @@ static int check_plugins(struct refusal *f, const struct settings *settings, con
         int r = list_enabled(f, settings, &enabled);
 
         for (size_t i = 0; r >= 0 && i < enabled.n; i++) {
-                if (is_served(plan, enabled.list[i]))
+                if (is_served(f->m, plan, enabled.list[i]))
                         continue;
                 if (missing++ == 0)
                         refuse(f,
@@ -128,11 +130,10 @@ static int check_configuration(struct refusal *f) {
                 refuse(f, "its configuration is wrong:");
                 findings_print(&findings, f->to);
                 r = 0;
-        } else if (r == 0) {
+        } else if (r == 0)
                 r = plan_decode(packed.data, packed.size, &plan);
-                if (r >= 0)
-                        r = check_plugins(f, &settings, &plan);
-        }
+        if (r >= 0)
+                r = check_plugins(f, &settings, &plan);
         plan_done(&plan);
         settings_done(&settings);
         findings_done(&findings);
