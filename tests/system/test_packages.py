@@ -59,7 +59,7 @@ def test_upgrade_and_downgrade_under_load(confd, dpkg):
 def test_a_stopped_service_stays_stopped(confd):
     ours = version(confd)
     confd.sh(f'systemctl stop {SERVICE}')
-    confd.apt('install', '--reinstall', 'wazo-suite-confd', 'wazo-suite')
+    confd.apt('install', '--reinstall', f'wazo-suite-confd={ours}', f'wazo-suite={ours}')
     assert confd.active(SERVICE) == 'inactive' and version(confd) == ours
     confd.sh(f'systemctl start {SERVICE}')
 
