@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import shutil
 import signal
 
 import pytest
 
 import consul
-from harness import PATIENT, Service, free_port, manifest, wait_for
+from harness import PATIENT, Service, free_port, manifest, supervisord, wait_for
 
 UUID = '5e1c3b1e-7a52-4c9e-9d55-0f6f4f7a2b10'
 WORKER = '  discovery: {kind: discovery}'
@@ -120,10 +121,15 @@ def test_a_service_that_is_killed_is_critical_and_comes_back_as_the_same(agent):
 def test_it_stays_registered_while_its_worker_dies_or_is_replaced(agent):
     with make(settings(agent.port)) as s:
         agent.wait_health('passing')
-        for how in ('kill', 'roll', 'restart', 'reload'):
+        for how in ('kill', 'roll', 'restart', 'reload', 'upgrade'):
             before = s.worker_pid('discovery')
             if how == 'kill':
                 os.kill(before, signal.SIGKILL)
+            elif how == 'upgrade':
+                # Another supervisor takes over, and all workers are new.
+                shutil.copy(supervisord(), supervisord() + '.new')
+                os.rename(supervisord() + '.new', supervisord())
+                s.suite('reload', check=True)
             elif how == 'reload':
                 s.config(settings(agent.port, ', extra_tags: [new]'))
                 s.suite('reload', check=True)
