@@ -62,13 +62,23 @@ static const char help_text[] =
 
 /* ---- telling ---- */
 
+/* What went wrong with a program has been told by itself. */
+static const char *reason(int error) {
+        return error == -EIO ? "see above" : strerror(-error);
+}
+
+/* There was nothing of the kind. */
+static bool was_idle(const struct journal_record *record) {
+        return streq(record->before, "-") && (streq(record->what, "aside") || streq(record->what, "stop"));
+}
+
 static void tell(const char *verb, const struct journal_record *record, int error) {
         char text[2 * JOURNAL_FIELD_MAX];
 
         change_describe(record, text, sizeof(text));
         if (error < 0)
-                (void) complain(EXIT_FAILED, "%s%s: failed: %s", verb, text, strerror(-error));
-        else
+                (void) complain(EXIT_FAILED, "%s%s: failed: %s", verb, text, reason(error));
+        else if (!was_idle(record))
                 (void) printf("%s%s\n", verb, text);
         (void) fflush(stdout);
 }
@@ -76,11 +86,9 @@ static void tell(const char *verb, const struct journal_record *record, int erro
 static void tell_plan(const struct site *site, const struct steps *steps) {
         for (size_t i = 0; i < steps->n; i++) {
                 struct journal_record record = steps->list[i];
-                bool nothing = change_look(site, &record) < 0 ||
-                               (streq(record.before, "-") && (streq(record.what, "aside") || streq(record.what, "stop")));
                 char text[2 * JOURNAL_FIELD_MAX];
 
-                if (nothing)
+                if (change_look(site, &record) < 0 || was_idle(&record))
                         continue;
                 change_describe(&record, text, sizeof(text));
                 (void) printf("would %s\n", text);
@@ -147,7 +155,7 @@ static int take_over(struct task *t) {
                 (void) printf("An interrupted %s is continued from what it had begun.\n", t->journal.phase == JOURNAL_TAKING ? "take-over" : "give-back");
         r = engine_take(&t->site, &t->journal, &steps, tell);
         if (r < 0)
-                return complain(EXIT_FAILED, "%s is not taken over: %s. %s", t->m->service, strerror(-r),
+                return complain(EXIT_FAILED, "%s is not taken over: %s. %s", t->m->service, reason(r),
                                 t->journal.phase == JOURNAL_NONE ? "Everything is as it was." : "Not all could be undone: run wazo-suite give-back.");
         (void) printf("%s is wazo-suite's now. To undo: wazo-suite give-back %s\n", t->m->service, t->m->facts.api);
         return EXIT_DONE;
@@ -186,6 +194,8 @@ static int give_back(struct task *t) {
                 for (size_t i = t->journal.n; i > 0; i--) {
                         char text[2 * JOURNAL_FIELD_MAX];
 
+                        if (was_idle(&t->journal.records[i - 1]))
+                                continue;
                         change_describe(&t->journal.records[i - 1], text, sizeof(text));
                         (void) printf("would undo: %s\n", text);
                 }
@@ -193,7 +203,7 @@ static int give_back(struct task *t) {
         }
         r = engine_give(&t->site, &t->journal, tell);
         if (r < 0)
-                return complain(EXIT_FAILED, "not all could be undone: %s. Call it once more when that is mended.", strerror(-r));
+                return complain(EXIT_FAILED, "not all could be undone: %s. Call it once more when that is mended.", reason(r));
         (void) printf("%s is what it was before.\n", t->m->service);
         return EXIT_DONE;
 }
@@ -316,6 +326,10 @@ int main(int argc, char **argv) {
         if (streq(name, "wazo-take-over") && argc > 1) {
                 argv++, argc--;
                 name = argv[0];
+        }
+        if (streq(name, "wazo-take-over")) {
+                (void) fputs(help_text, stderr);
+                return EXIT_USAGE;
         }
         if (!streq(name, "take-over") && !streq(name, "give-back")) {
                 (void) fprintf(stderr, "%s: wazo-suite has taken over, and it has no need of this command: nothing is done\n", name);
