@@ -62,8 +62,14 @@ static bool is_there(const char *path) {
 
 /* ---- a systemctl: /fake/UNIT is there while the unit is active ---- */
 
+static bool is_alias(void) {
+        char target[256];
+
+        return disk_read_link(in(ALIAS), target, sizeof(target)) == 0 && !streq(target, "/dev/null");
+}
+
 static const char *meant(const char *unit) {
-        return streq(unit, THEIRS) && is_there(ALIAS) && is_there("/fake/reloaded") ? OURS : unit;
+        return streq(unit, THEIRS) && is_alias() && is_there("/fake/reloaded") ? OURS : unit;
 }
 
 static const char *fake(const char *unit) {
@@ -80,7 +86,7 @@ static const char *property(const char *name, const char *unit) {
                 return disk_is_there(fake(unit)) ? "active" : "inactive";
         if (streq(name, "LoadState"))
                 return "loaded";
-        return streq(unit, OURS) && is_there(ALIAS) ? "enabled" : "disabled";
+        return streq(unit, OURS) && is_alias() ? "enabled" : "disabled";
 }
 
 static int systemctl(const char *const *argv) {
@@ -96,7 +102,7 @@ static int systemctl(const char *const *argv) {
         }
         /* What it knows of aliases is as old as the last of these. */
         if (streq(argv[1], "daemon-reload") || streq(argv[1], "enable") || streq(argv[1], "disable")) {
-                if (is_there(ALIAS))
+                if (is_alias())
                         (void) close(open(in("/fake/reloaded"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
                 else
                         (void) unlink(in("/fake/reloaded"));
@@ -371,11 +377,27 @@ END_TEST
 
 START_TEST(settled_after_a_purge) {
         ck_assert_int_eq(take(), 0);
-        shell("rm etc/wazo-confd/config.yml fake/" OURS " etc/nginx/locations/https-available/wazo-confd");
+        shell("rm -r etc/wazo-confd fake/" OURS " etc/nginx/locations/https-available/wazo-confd");
         settle(true);
         shell("grep -q host etc/wazo-confd/config.yml");
         ck_assert(is_there("/fake/" OURS) && !is_there("/etc/cron.d/wazo-confd" CHANGE_ASIDE_SUFFIX));
         ck_assert(is_there("/usr/local/bin/wazo-confd-sync-db") && is_there(ALIAS));
+}
+END_TEST
+
+/* The package was removed, its unit is masked, and ours runs already. */
+START_TEST(taken_from_one_that_is_gone) {
+        _cleanup_free_ char *before = NULL;
+
+        shell("ln -s /dev/null ." ALIAS " && mv fake/" THEIRS " fake/" OURS " && touch fake/wazo-suite-confd.socket");
+        before = picture();
+        ck_assert_int_eq(take(), 0);
+        ck_assert(is_there(ALIAS CHANGE_ASIDE_SUFFIX) && is_there("/fake/" OURS));
+        ck_assert_int_eq(give(), 0);
+        is_as(before);
+        ck_assert_int_eq(take(), 0);
+        settle(true);
+        ck_assert(!is_there(ALIAS CHANGE_ASIDE_SUFFIX) && is_there(ALIAS));
 }
 END_TEST
 
@@ -450,6 +472,7 @@ int main(void) {
         tcase_add_test(tests, give_back_cut_off);
         tcase_add_test(tests, settled_after_an_upgrade);
         tcase_add_test(tests, settled_after_a_purge);
+        tcase_add_test(tests, taken_from_one_that_is_gone);
         tcase_add_test(tests, a_cut_off_line);
         tcase_add_test(tests, what_a_package_has);
         suite_add_tcase(suite, tests);

@@ -76,7 +76,7 @@ static int undo_aside(const struct site *site, const struct journal_record *r) {
         char path[DISK_PATH_MAX], away[DISK_PATH_MAX];
         int n = aside_paths(site, r, path, away);
 
-        return n < 0 || !disk_is_there(away) || disk_is_there(path) ? n : disk_rename(away, path);
+        return n < 0 || !disk_is_there(away) || is_foreign(path, r->wanted) ? n : disk_rename(away, path);
 }
 
 static void describe_aside(const struct journal_record *r, char *to, size_t size) {

@@ -4,19 +4,38 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-static int sync_directory_of(const char *path) {
-        _cleanup_close_ int fd = -1;
-        char dir[DISK_PATH_MAX];
+static int directory_of(const char *path, char dir[DISK_PATH_MAX]) {
         char *slash;
 
-        if (!strcopy(dir, sizeof(dir), path))
+        if (!strcopy(dir, DISK_PATH_MAX, path))
                 return -ENAMETOOLONG;
         slash = strrchr(dir, '/');
         if (!slash)
                 return -EINVAL;
         slash[slash == dir] = 0;
+        return 0;
+}
+
+static int sync_directory_of(const char *path) {
+        _cleanup_close_ int fd = -1;
+        char dir[DISK_PATH_MAX];
+        int r = directory_of(path, dir);
+
+        if (r < 0)
+                return r;
         fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int disk_make_directory_of(const char *path) {
+        char dir[DISK_PATH_MAX];
+        int r = directory_of(path, dir);
+
+        if (r < 0)
+                return r;
+        if (mkdir(dir, 0755) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return sync_directory_of(dir);
 }
 
 bool disk_is_there(const char *path) {

@@ -18,6 +18,8 @@ int disk_remove(const char *path) _must_check_;
 int disk_rename(const char *from, const char *to) _must_check_;
 /* With owner and mode. */
 int disk_copy(const char *from, const char *to) _must_check_;
+/* The directory that it is in, unless that is there. */
+int disk_make_directory_of(const char *path) _must_check_;
 /* -ENOENT; -EINVAL: it is no link. */
 int disk_read_link(const char *path, char *ret, size_t size) _must_check_;
 /* Whether there is anything of this name, a link to nowhere included. */

@@ -81,10 +81,10 @@ static int restore_kept(const struct site *site, const struct journal_record *re
         if (snprintf(path, sizeof(path), "%s%s", site->root, record->path) >= (int) sizeof(path) ||
             snprintf(kept, sizeof(kept), "%s%s", site->root, record->wanted) >= (int) sizeof(kept))
                 return -ENAMETOOLONG;
-        if (disk_is_there(path))
+        if (disk_is_there(path) || !disk_is_there(kept))
                 return 0;
-        r = disk_copy(kept, path);
-        return r == -ENOENT ? 0 : r;
+        r = disk_make_directory_of(path);
+        return r < 0 ? r : disk_copy(kept, path);
 }
 
 static int settle(const struct site *site, const struct journal_record *record, bool purged) {
