@@ -63,6 +63,7 @@ static const struct project_file service_files[] = {
         {"service/debian/control", "debian/control", false},
         {"service/debian/copyright", "debian/copyright", false},
         {"service/debian/format", "debian/source/format", false},
+        {"service/debian/lintian-overrides", "debian/@SERVICE@.lintian-overrides", false},
         {"service/debian/postinst", "debian/postinst", false},
         {"service/debian/postrm", "debian/postrm", false},
         {"service/debian/prerm", "debian/prerm", false},

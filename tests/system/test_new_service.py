@@ -65,6 +65,13 @@ def test_it_runs_and_passes_the_check(installed):
     assert applies >= {'1', '2', '3', '3b', '4', '4b', '5', '8', '9', '10', '10b', '12', '17', '18', '19c', 'G4', 'G9', 'M1', 'M2'}
 
 
+def test_lintian_says_nothing_of_the_package(package):
+    if not shutil.which('lintian'):
+        pytest.skip('there is no lintian')
+    done = subprocess.run(['lintian', '--no-cfg', '--allow-root', package], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, ''), done.stdout + done.stderr
+
+
 def test_it_comes_back_with_the_host(installed):
     installed.reboot()
     machines.wait_for(lambda: installed.active(UNIT) == 'active', 60)
