@@ -21,6 +21,7 @@ from rabbitmq import certificates
 PROGRAM = os.path.join(TOP, 'build-consul/root/usr/bin/consul')
 AVAILABLE = os.path.exists(PROGRAM)
 WHY_NOT = 'there is no consul: tests/fetch-consul could not get it'
+STARTS = 3
 TOKEN = '5e1c3b1e-7a52-4c9e-9d55-0f6f4f7a2b10'
 
 
@@ -30,23 +31,27 @@ class Agent:
     def __init__(self, token=None, https=False):
         self.home = tempfile.mkdtemp(prefix='wazo-consul-')
         os.chmod(self.home, 0o755)
-        self.port, self.token, self.https, self.process = free_port(), token, https, None
-        ports = {'dns': -1, 'grpc': -1, 'http': -1 if https else self.port, 'https': self.port if https else -1}
-        for name in ('server', 'serf_lan', 'serf_wan'):
-            ports[name] = free_port()
-        configuration = {'ports': ports, 'bind_addr': '127.0.0.1', 'client_addr': '127.0.0.1', 'node_name': 'test', 'log_level': 'warn',
-                         'disable_update_check': True}
+        self.token, self.https, self.port, self.process = token, https, 0, None
         if https:
             certificates(self.home)
-            configuration.update(cert_file=self.path('broker.crt'), key_file=self.path('broker.key'), ca_file=self.path('ca.crt'))
-        if token:
-            configuration['acl'] = {'enabled': True, 'default_policy': 'deny', 'tokens': {'master': token}}
-        with open(self.path('agent.json'), 'w', encoding='utf-8') as file:
-            json.dump(configuration, file)
         # It makes files where it is at home.
         os.makedirs(self.path('home'))
         if ROOT:
             os.chown(self.path('home'), NOBODY, NOBODY)
+
+    def _configure(self):
+        self.port = free_port()
+        ports = {'dns': -1, 'grpc': -1, 'http': -1 if self.https else self.port, 'https': self.port if self.https else -1}
+        for name in ('server', 'serf_lan', 'serf_wan'):
+            ports[name] = free_port()
+        configuration = {'ports': ports, 'bind_addr': '127.0.0.1', 'client_addr': '127.0.0.1', 'node_name': 'test', 'log_level': 'warn',
+                         'disable_update_check': True}
+        if self.https:
+            configuration.update(cert_file=self.path('broker.crt'), key_file=self.path('broker.key'), ca_file=self.path('ca.crt'))
+        if self.token:
+            configuration['acl'] = {'enabled': True, 'default_policy': 'deny', 'tokens': {'master': self.token}}
+        with open(self.path('agent.json'), 'w', encoding='utf-8') as file:
+            json.dump(configuration, file)
 
     def path(self, name):
         return os.path.join(self.home, name)
@@ -56,15 +61,21 @@ class Agent:
             return file.read()
 
     def start(self):
-        with open(self.path('log'), 'ab') as log:
-            self.process = subprocess.Popen([PROGRAM, 'agent', '-dev', '-config-file', self.path('agent.json')], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, cwd='/', env=clean_environment(HOME=self.path('home'), GOMAXPROCS='2'),
-                                            **run_as(NOBODY))
-        wait_for(self._leads, 60, lambda: f'consul does not start:\n{self.log()[-3000:]}', every=0.1)
-        return self
+        """The first time at ports of its choice, which somebody may take before it has; from then on at the same."""
+        choose = self.port == 0
+        for _ in range(STARTS if choose else 1):
+            if choose:
+                self._configure()
+            with open(self.path('log'), 'ab') as log:
+                self.process = subprocess.Popen([PROGRAM, 'agent', '-dev', '-config-file', self.path('agent.json')], stdin=subprocess.DEVNULL,
+                                                stdout=log, stderr=log, cwd='/',
+                                                env=clean_environment(HOME=self.path('home'), GOMAXPROCS='2'), **run_as(NOBODY))
+            wait_for(lambda: self.process.poll() is not None or self._leads(), 60, lambda: f'consul does not start:\n{self.log()[-3000:]}', every=0.1)
+            if self.process.poll() is None:
+                return self
+        raise AssertionError(f'consul does not start:\n{self.log()[-3000:]}')
 
     def _leads(self):
-        assert self.process.poll() is None, self.log()[-3000:]
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError, AssertionError):
             return self.ask('/v1/status/leader') != '' and 'Config' in self.ask('/v1/agent/self')
         return False
@@ -79,7 +90,12 @@ class Agent:
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    __enter__ = start
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_):
         self.close()
