@@ -96,7 +96,7 @@ def test_one_backup_a_night(host):
 
 
 def test_a_check_for_each_service_that_is_here(host):
-    assert links(host) == {*CHECKS, 'suite-wazo-auth', 'suite-wazo-confgend'}
+    assert links(host) == {*CHECKS, 'suite-events', 'suite-wazo-auth', 'suite-wazo-confgend'}
     assert host.read(CONF + '/suite-wazo-confgend') == '# of an administrator\n'
     host.sh('rm -f /var/log/monit-calls; systemctl start monit')
     host.apt('install', 'wazo-calld')
