@@ -113,6 +113,18 @@ def test_its_processes_have_no_right_that_they_do_not_need(page):
         assert (status['Groups'].strip() == '') == (pid == main)
 
 
+def test_the_page_with_a_token(installed):
+    """As docs/suite.md says."""
+    token = 'a-token-of-the-tests'
+    installed.sh(f'printf {token} >/etc/wazo-suite/page.token; chown root:wazo-suite /etc/wazo-suite/page.token; chmod 640 /etc/wazo-suite/page.token;'
+                 f'echo OPTIONS=--token-file /etc/wazo-suite/page.token >/etc/default/wazo-suite-page; systemctl start {PAGE}')
+    try:
+        assert 'must hold the page' in installed.sh('curl -sS --max-time 30 http://127.0.0.1:9480/suite.json')
+        assert look(installed, '-H', f'X-Auth-Token: {token}')['version'] == 1
+    finally:
+        installed.sh(f'systemctl stop {PAGE}; rm /etc/default/wazo-suite-page /etc/wazo-suite/page.token')
+
+
 def test_top_shows_the_host(installed):
     out = installed.run('wazo-suite', 'top').stdout
     assert f'\n{SERVICE}  ready' in out and ' invoice ' in out
