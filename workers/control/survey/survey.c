@@ -168,22 +168,36 @@ static void add_usages(struct survey *s, json_t *entry) {
 
 /* ----- one look ----- */
 
+static const char *why_silent(int error) {
+        switch (error) {
+        case -EACCES:
+                return "only root and the group wazo-suite may ask it";
+        case -ENOENT:
+        case -ECONNREFUSED:
+                return "nobody listens: is the service running?";
+        case -ETIMEDOUT:
+                return "it does not answer in time";
+        default:
+                return strerror(-error);
+        }
+}
+
+static void set_silent(json_t *entry, int error) {
+        (void) json_object_set_new(entry, "state", json_string("unknown"));
+        (void) json_object_set_new(entry, "text", json_string(why_silent(error)));
+}
+
 /* The service that is asked alone. */
 static json_t *look_at_one(struct survey *s) {
         json_t *entry = json_object();
         int r = ask_service(s->path, s->options->history, s->memories, entry);
 
         if (r < 0) {
-                char text[600];
-
-                (void) snprintf(text, sizeof(text), "%s: %s",
-                                r == -EACCES ? "only root and the group wazo-suite may ask" :
-                                r == -ENOENT || r == -ECONNREFUSED ? "nobody listens: is the service running?" : strerror(-r), s->path);
                 (void) json_object_set_new(entry, "name", json_string(s->options->service ?: ALONE));
-                (void) json_object_set_new(entry, "state", json_string("unknown"));
-                (void) json_object_set_new(entry, "text", json_string(text));
+                set_silent(entry, r);
         }
         (void) json_object_set_new(entry, "kind", json_string("native"));
+        (void) json_object_set_new(entry, "socket", json_string(s->path));
         return entry;
 }
 
@@ -191,38 +205,38 @@ static bool is_ours(const struct manifest *m) {
         return (m->kind == MANIFEST_NATIVE || m->kind == MANIFEST_EXEC) && m->run;
 }
 
+/* Whether systemd knows it; and what. */
+static bool look_at_unit(struct survey *s, const struct manifest *m, json_t *entry) {
+        int r = s->bus ? units_ask(s->bus, m, entry) : 0;
+
+        if (r < 0)
+                s->bus = sd_bus_unref(s->bus);
+        return r > 0;
+}
+
 /* NULL: it is not on this host, as far as can be seen. */
 static json_t *look_at(struct survey *s, const struct manifest *m, struct ask_memory *memory) {
         json_t *entry = json_object();
-        int r = -ENOENT, told = 0;
+        char path[512] = "";
+        bool told;
+        int r = -ENOENT;
 
         (void) json_object_set_new(entry, "name", json_string(m->service));
         (void) json_object_set_new(entry, "kind", json_string(manifest_kind_to_string(m->kind)));
         (void) json_object_set_new(entry, "description", json_string(strempty(m->description)));
-        if (is_ours(m)) {
-                char path[512];
-
-                (void) snprintf(path, sizeof(path), "%s/control.sock", m->run);
+        if (is_ours(m) && snprintf(path, sizeof(path), "%s/control.sock", m->run) < (int) sizeof(path))
                 r = ask_service(path, s->options->history, memory, entry);
+        if (r >= 0)
+                return entry;
+
+        told = look_at_unit(s, m, entry);
+        if (!told && r == -ENOENT) {
+                json_decref(entry);
+                return NULL;
         }
-        if (r < 0 && s->bus) {
-                told = units_ask(s->bus, m, entry);
-                if (told < 0)
-                        s->bus = sd_bus_unref(s->bus);
-                /* It runs, and does not say how it is. */
-                if (told > 0 && is_ours(m) && r != -ENOENT && streq(get_string(entry, "state"), "running")) {
-                        (void) json_object_set_new(entry, "state", json_string("unknown"));
-                        (void) json_object_set_new(entry, "text", json_string(r == -EACCES ? "only root and the group wazo-suite may ask it" : "it does not answer"));
-                }
-        }
-        if (r < 0 && told <= 0) {
-                if (r == -ENOENT) {
-                        json_decref(entry);
-                        return NULL;
-                }
-                (void) json_object_set_new(entry, "state", json_string("unknown"));
-                (void) json_object_set_new(entry, "text", json_string(strerror(-r)));
-        }
+        /* There is a socket, and nobody says how it is: that it runs is not enough. */
+        if (!told || (r != -ENOENT && streq(get_string(entry, "state"), "running")))
+                set_silent(entry, r);
         return entry;
 }
 

@@ -115,7 +115,7 @@ static int look_once(struct survey *survey, const struct arguments *a) {
         if (!document)
                 return complain(EXIT_FAILED, "out of memory");
         if (is_alone(&a->survey.options) && streq(get_string(first, "state"), "unknown"))
-                code = complain(EXIT_UNREACHABLE, "%s", get_string(first, "text"));
+                code = complain(EXIT_UNREACHABLE, "%s: %s", get_string(first, "socket"), get_string(first, "text"));
         else if (a->json) {
                 (void) json_dumpf(document, stdout, JSON_INDENT(2));
                 (void) putchar('\n');
