@@ -100,8 +100,10 @@ class Asked(Host):
             self.write(f'/etc/wazo-suite/services.d/{service}.yml', re.sub(r'(?m)^port: \d+$', f'port: {port}', file.read()))
         self.edit('/proc/net/tcp', f'0100007F:{SERVICES[service][2]:04X}', f'0100007F:{port:04X}')
 
-    def register(self, service, *ports):
-        self.consul.answers['GET', f'/v1/health/service/{service}'] = (200, {}, json.dumps([{'Service': {'Port': port}} for port in ports]))
+    def register(self, service, *ports, status='passing'):
+        entries = [{'Service': {'ID': f'{service}-{i}', 'Port': port, 'Address': '10.0.0.1'}, 'Checks': [{'Status': status, 'Output': 'why'}]}
+                   for i, port in enumerate(ports)]
+        self.consul.answers['GET', f'/v1/health/service/{service}'] = (200, {}, json.dumps(entries))
 
     def answer(self, service, method, path, status, body='', headers=None):
         """Another answer of the service."""
@@ -135,7 +137,7 @@ def good_preflight(h, s):
     h.answer(s, 'OPTIONS', PATHS[s][1], 200, headers=CORS)
 
 
-# Row, how it is broken, words of what is found, words of the remedy, how it is mended; {0} is the service, {1} its unit.
+# Row, how it is broken, words of what is found, words of the remedy, how it is mended; {0} is the service, {1} its unit, {2} how it is registered again.
 BROKEN = [
     ('18', lambda h, s: h.answer(s, 'GET', '/api/api.yml', 404), 'api.yml answers 404', 'mend its API document: curl', good_document),
     ('18', lambda h, s: h.answer(s, 'GET', '/api/api.yml', 200, '{'), 'is no YAML', 'curl', good_document),
@@ -154,9 +156,11 @@ BROKEN = [
      'the headers "Content-Type"', 'X-Auth-Token', good_preflight),
     ('19c', lambda h, s: h.answer(s, 'OPTIONS', PATHS[s][1], 200, headers={**CORS, 'Access-Control-Allow-Origin': 'https://b.example'}),
      'the origin "https://b.example"', '/etc/{0}/config.yml', good_preflight),
-    ('16', lambda h, s: h.register(s), 'consul knows no {0} at port', 'restart {1}.service: it registers at its start', lambda h, s: h.register(s, h.rest[s].port)),
-    ('16', lambda h, s: h.register(s, 1), 'consul knows no {0} at port', 'restart {1}.service', lambda h, s: h.register(s, h.rest[s].port)),
-    ('16', lambda h, s: h.register(s, h.rest[s].port, h.rest[s].port), 'consul has 2 entries of {0}', 'consul services deregister',
+    ('16', lambda h, s: h.register(s), 'consul knows no {0} at port', '{2}', lambda h, s: h.register(s, h.rest[s].port)),
+    ('16', lambda h, s: h.register(s, 1), 'consul knows no {0} at port', '{2}', lambda h, s: h.register(s, h.rest[s].port)),
+    ('16', lambda h, s: h.register(s, h.rest[s].port, status='warning'), 'calls it warning: why', 'systemctl status {1}.service',
+     lambda h, s: h.register(s, h.rest[s].port)),
+    ('16', lambda h, s: h.register(s, *[h.rest[s].port] * 2), 'consul has 2 entries of {0}', 'consul services deregister -id={0}-',
      lambda h, s: h.register(s, h.rest[s].port)),
     ('6', lambda h, s: os.chmod(h.path(h.setting(s)), 0o600), '{0} may not read /etc/{0}/conf.d/10-consul.yml', 'adduser {0} consul',
      lambda h, s: h.write('/etc/group', h.read('/etc/group') + f'consul:x:800:{s}\n')),
@@ -176,7 +180,7 @@ def test_a_broken_answer(host, service, row, damage, found, remedy, mend):
     damage(host, service)
     rows = host.rows()
     assert {key for key, one in rows.items() if one['result'] in ('fail', 'undecided')} == {(service, row)}, rows[service, row]
-    names = service, SERVICES[service][0]
+    names = service, SERVICES[service][0], {CONFD: 'what worker discovery says', AGENTD: 'systemctl restart wazo-agentd.service'}[service]
     assert found.format(*names) in rows[service, row]['found'] and remedy.format(*names) in rows[service, row]['remedy'], rows[service, row]
     mend(host, service)
     assert {key for key, one in host.rows().items() if one['result'] in ('fail', 'undecided')} == set()
