@@ -39,6 +39,9 @@ static int played_publish(struct broker *b, const struct broker_message *m) {
         return 0;
 }
 
+static void played_flush(struct broker *b) {
+}
+
 static void played_status(const struct broker *b, struct broker_status *ret) {
         *ret = (struct broker_status) {.state = played.state};
 }
@@ -48,7 +51,7 @@ static void played_reconnect(struct broker *b, const char *reason) {
 }
 
 static const struct broker_driver driver = {
-        .room = played_room, .publish = played_publish, .status = played_status, .reconnect = played_reconnect};
+        .room = played_room, .publish = played_publish, .flush = played_flush, .status = played_status, .reconnect = played_reconnect};
 static struct broker broker = {.driver = &driver};
 
 /* ----- the rest ----- */

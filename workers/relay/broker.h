@@ -21,7 +21,7 @@
 
 #include "lib/util.h"
 
-#define BROKER_DRIVER_ABI 1
+#define BROKER_DRIVER_ABI 2
 
 /* The words of status. */
 #define BROKER_STATES(X) X(OFF, "off") X(CONNECTING, "connecting") X(READY, "ready") X(BLOCKED, "blocked") \
@@ -140,6 +140,7 @@ struct broker_driver {
         int (*subscribe)(struct broker *b, const struct broker_queue *queue, void *userdata);
         size_t (*room)(const struct broker *b);
         int (*publish)(struct broker *b, const struct broker_message *message);
+        void (*flush)(struct broker *b);
         int (*answer)(struct broker *b, unsigned epoch, uint64_t tag, bool ack, bool requeue);
         void (*status)(const struct broker *b, struct broker_status *ret);
         void (*close)(struct broker *b, uint64_t deadline);
@@ -190,6 +191,14 @@ static inline size_t broker_room(const struct broker *b) {
  */
 static inline int broker_publish(struct broker *b, const struct broker_message *message) {
         return b->driver->publish(b, message);
+}
+
+/*
+ * What was published leaves now, as far as the line takes it, and not at the end of the turn: who goes on with something that
+ * takes its time leaves the server something to do.
+ */
+static inline void broker_flush(struct broker *b) {
+        b->driver->flush(b);
 }
 
 /* -ESTALE: the delivery's channel is gone, and the server delivers again by itself. */

@@ -13,6 +13,8 @@
 /* What is confirmed is removed when so much of the window is, or nothing more is awaited, or after this time. */
 #define SETTLE_PART 2
 #define SETTLE_NSEC (20 * NSEC_PER_MSEC)
+/* Rows that are read before the first of them leaves: a server that has confirmed all has nothing to do meanwhile. */
+#define READ_AT_ONCE 32
 /* Rows on their way, and rows whose end the database does not know, in windows: past it nothing is published. So many are sent
  * twice at most, when we are killed. */
 #define OPEN_WINDOWS 4
@@ -254,26 +256,33 @@ static bool worth_reading(struct publisher *p) {
         return broker_room(p->broker) > 0;
 }
 
-static void fill(struct publisher *p) {
-        while (worth_reading(p)) {
-                size_t limit = free_slots(p);
-                struct db *db;
-                int r;
+/* 1: there is a row that did not fit. */
+static int read_rows(struct publisher *p) {
+        size_t limit = MIN(free_slots(p), (size_t) READ_AT_ONCE);
+        struct db *db;
+        int r;
 
-                p->seen = 0;
-                r = store_open(p->store, &db);
-                if (r >= 0)
-                        r = outbox_read(db, OUTBOX_EVENT, p->cursor, limit, take_row, p);
-                if (r < 0 && r != STOP) {
-                        p->again_at = now_monotonic() + store_wait_msec(store_result(p->store, r)) * NSEC_PER_MSEC;
-                        return;
-                }
-                (void) store_result(p->store, 0);
-                if (r == STOP)
-                        return;
-                if (p->seen < limit)
-                        p->more = false;
+        p->seen = 0;
+        r = store_open(p->store, &db);
+        if (r >= 0)
+                r = outbox_read(db, OUTBOX_EVENT, p->cursor, limit, take_row, p);
+        if (r < 0 && r != STOP)
+                return store_result(p->store, r);
+        (void) store_result(p->store, 0);
+        if (r != STOP && p->seen < limit)
+                p->more = false;
+        return r == STOP;
+}
+
+static void fill(struct publisher *p) {
+        int r = 0;
+
+        while (r == 0 && worth_reading(p)) {
+                r = read_rows(p);
+                broker_flush(p->broker);
         }
+        if (r < 0)
+                p->again_at = now_monotonic() + store_wait_msec(r) * NSEC_PER_MSEC;
 }
 
 static void check_deadline(struct publisher *p) {
@@ -287,14 +296,8 @@ static void check_deadline(struct publisher *p) {
         broker_reconnect(p->broker, reason);
 }
 
-/* Before the database is written to, the server is given something to do meanwhile. It leaves at the end of this turn. */
-static bool filled_first(struct publisher *p) {
-        uint64_t before = p->published;
-
-        if (p->filled || p->rescan)
-                return p->filled = false;
-        fill(p);
-        return p->filled = p->published > before;
+static bool may_use_database(const struct publisher *p) {
+        return p->again_at == NSEC_NEVER;
 }
 
 static int on_work(sd_event_source *source, void *userdata) {
@@ -306,19 +309,17 @@ static int on_work(sd_event_source *source, void *userdata) {
                 p->rescan = true;
                 p->holds_full = false;
         }
-        if (is_due(p) && p->again_at == NSEC_NEVER && filled_first(p)) {
-                publisher_work_soon(p);
-                arm(p);
-                return 0;
-        }
-        if (is_due(p) && p->again_at == NSEC_NEVER && settle(p) && p->rescan) {
-                p->rescan = false;
-                p->more = p->nudged;
-                p->cursor = 0;
-        }
-        /* What is in front of the cursor goes first. */
-        if (!p->rescan && p->again_at == NSEC_NEVER)
+        /* While the database is written to, the server has something to do. But what is in front of the cursor goes first. */
+        if (!p->rescan && may_use_database(p))
                 fill(p);
+        if (is_due(p) && may_use_database(p) && settle(p)) {
+                if (p->rescan) {
+                        p->rescan = false;
+                        p->more = p->nudged;
+                        p->cursor = 0;
+                }
+                fill(p);
+        }
         check_deadline(p);
         arm(p);
         return 0;

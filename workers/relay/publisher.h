@@ -53,7 +53,6 @@ struct publisher {
         uint64_t patient_at; /* ... since when confirms can be expected */
         unsigned kept;       /* events kept since the last purge */
         bool nudged, draining;
-        bool filled;         /* the server has something to do while we write to the database */
         sd_event_source *work, *timer;
 
         uint64_t published, confirmed, nacked, returned, retried, parked;

@@ -105,8 +105,8 @@ void connection_fail(struct amqp *a, enum broker_loss loss, const char *format, 
 int connection_flush_soon(struct amqp *a);
 /* Queues a method, and fails the connection when that cannot be. */
 void connection_send(struct amqp *a, unsigned channel, amqp_method_number_t number, void *method);
-/* Sends now what waits, as far as the line takes it: there is no later. */
-void connection_last_words(struct amqp *a);
+/* Sends now what waits, as far as the line takes it. Never calls anybody back. */
+void connection_push(struct amqp *a);
 void connection_state(struct amqp *a, enum broker_state state, const char *reason);
 void connection_deadline(struct amqp *a, uint64_t at);
 /* Nothing waits for anything any more: after connection.close-ok. */

@@ -162,11 +162,17 @@ static void flush(struct amqp *a) {
                 tell_room(a);
 }
 
-void connection_last_words(struct amqp *a) {
-        ssize_t n = transport_write(a->transport, buffer_data(&a->out), buffer_size(&a->out));
+/* An error comes again at the end of the turn, where it can be told. */
+void connection_push(struct amqp *a) {
+        ssize_t n;
 
-        if (n > 0)
+        if (!a->transport || a->failed || a->stage <= STAGE_TRANSPORT || buffer_size(&a->out) == 0)
+                return;
+        n = transport_write(a->transport, buffer_data(&a->out), buffer_size(&a->out));
+        if (n > 0) {
+                a->sent = true;
                 buffer_take(&a->out, (size_t) n);
+        }
 }
 
 static int on_flush(sd_event_source *source, void *userdata) {

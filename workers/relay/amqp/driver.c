@@ -77,6 +77,10 @@ static size_t driver_room(const struct broker *b) {
         return AMQP_OUT_MAX - queued;
 }
 
+static void driver_flush(struct broker *b) {
+        connection_push(amqp_of(b));
+}
+
 static void driver_status(const struct broker *b, struct broker_status *ret) {
         const struct amqp *a = amqp_of(b);
 
@@ -117,6 +121,7 @@ __attribute__((__visibility__("default"))) const struct broker_driver broker_dri
         .subscribe = driver_subscribe,
         .room = driver_room,
         .publish = channel_publish,
+        .flush = driver_flush,
         .answer = channel_answer,
         .status = driver_status,
         .close = driver_close,

@@ -139,8 +139,8 @@ static void take_close(struct amqp *a, void *method) {
 
         amqp_close_text(close->reply_code, close->reply_text, text, sizeof(text));
         connection_send(a, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
-        if (!a->failed)
-                connection_last_words(a);
+        /* There is no end of this turn for it. */
+        connection_push(a);
         connection_fail(a, !logging_in && amqp_is_our_fault(close->reply_code) ? BROKER_LOSS_REFUSED : BROKER_LOSS_CONNECTION, "%s: %s",
                         logging_in ? "the server refused us" : "the server closed the connection", text);
 }
