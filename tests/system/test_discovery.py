@@ -9,7 +9,7 @@ import pytest
 from machine import TOP, wait_for
 
 CONSUL = os.path.join(TOP, 'build-consul/root/usr/bin/consul')
-AGENT = 'consul agent -dev -bind 127.0.0.1 -client 127.0.0.1 -log-level warn'
+AGENT = '[Service]\nExecStart=/usr/local/bin/consul agent -dev -bind 127.0.0.1 -client 127.0.0.1 -log-level warn\n'
 # Answers 401 to whatever, as the daemons of the suite do. Perl is in each root.
 DAEMON = r'''#!/usr/bin/perl
 use IO::Socket::INET;
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.skipif(not os.path.exists(CONSUL), reason='there is no 
 
 
 def services(machine):
-    """{name: (id, health)} of what the agent knows."""
-    checks = json.loads(machine.sh('curl -sS http://127.0.0.1:8500/v1/agent/checks'))
+    """{name: (id, health)} of what the agent knows, if it is there."""
+    checks = json.loads(machine.sh('curl -fsS http://127.0.0.1:8500/v1/agent/checks', check=False) or '{}')
     return {check['ServiceName']: (check['ServiceID'], check['Status']) for check in checks.values()}
 
 
@@ -33,8 +33,9 @@ def wait_health(machine, name, health, seconds=30):
 @pytest.fixture(scope='module')
 def host(confd):
     shutil.copy(CONSUL, confd.file('/usr/local/bin/consul'))
-    confd.sh(f'systemd-run --unit consul-agent -p Restart=always {AGENT}')
-    wait_for(lambda: confd.sh('curl -sS http://127.0.0.1:8500/v1/status/leader || true').strip() not in ('', '""'), 60, 'no consul', 0.5)
+    confd.write('/etc/systemd/system/consul-agent.service', AGENT)
+    confd.sh('systemctl daemon-reload; systemctl start consul-agent')
+    wait_for(lambda: confd.sh('curl -sS http://127.0.0.1:8500/v1/status/leader', check=False).strip() not in ('', '""'), 60, 'no consul', 0.5)
     return confd
 
 
