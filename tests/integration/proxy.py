@@ -136,7 +136,7 @@ class Impostor:
             with contextlib.suppress(OSError):
                 client, _ = self._listener.accept()
                 self.connections += 1
-                client.settimeout(1)
+                client.settimeout(10)  # it says something first, however busy the machine is
                 if self.wait:
                     self.heard += client.recv(4096)
                 if self.text:
