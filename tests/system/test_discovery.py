@@ -30,6 +30,10 @@ def wait_health(machine, name, health, seconds=30):
     return services(machine).get(name, (None, None))[0]
 
 
+def check(machine, service):
+    return json.loads(machine.sh(f'wazo-suite check --json {service} --row 16', check=False))['rows'][0]
+
+
 @pytest.fixture(scope='module')
 def host(confd):
     shutil.copy(CONSUL, confd.file('/usr/local/bin/consul'))
@@ -46,9 +50,14 @@ def test_a_service_and_its_restarts(host):
     assert 'registered as ' + first in host.sh('wazo-suite status')
     host.sh('systemctl restart wazo-suite-confd')
     assert wait_health(host, 'wazo-confd', 'passing') == first
-    # What it says of itself is what check finds.
-    rows = json.loads(host.sh('wazo-suite check --json wazo-confd --row 16'))['rows']
-    assert rows[0]['result'] == 'pass', rows
+    # What it says of itself is what check finds; and what somebody left there, with the remedy.
+    assert check(host, 'wazo-confd')['result'] == 'pass'
+    host.sh('curl -fsS -X PUT http://127.0.0.1:8500/v1/agent/service/register -d \'{"ID": "left", "Name": "wazo-confd", "Port": 9486, "Address": "%s"}\'' %
+            json.loads(host.sh('curl -fsS http://127.0.0.1:8500/v1/agent/services'))[first]['Address'])
+    row = check(host, 'wazo-confd')
+    assert row['result'] == 'fail' and f'2 entries of wazo-confd for this server; right is {first}' in row['found'], row
+    host.sh(row['remedy'])
+    assert check(host, 'wazo-confd')['result'] == 'pass'
     host.sh('systemctl restart consul-agent')
     assert wait_health(host, 'wazo-confd', 'passing', 60) == first
     host.sh('systemctl stop wazo-suite-confd.service')
@@ -67,6 +76,7 @@ def test_a_daemon_that_does_not_do_it_itself(host):
     host.sh('systemctl enable --now wazo-suite-discovery')
     first = wait_health(host, 'wazo-amid', 'passing')
     wait_for(lambda: '1 of 1' in host.show('wazo-suite-discovery', 'StatusText')['StatusText'], 10, 'its status')
+    assert check(host, 'wazo-amid')['result'] == 'pass'
     host.sh('systemctl kill --signal KILL wazo-amid')
     wait_health(host, 'wazo-amid', 'critical')
     host.sh('systemctl restart wazo-amid')
