@@ -39,10 +39,12 @@ static void become_hook(const struct command *c, const struct verdict *v) {
 }
 
 /*
- * monit calls the hook when what it sees differs from what it saw before. A service that was mended while monit was away is
- * nothing new to it: the record would say "failed" for ever, and the next failure would be no change.
+ * monit calls the hook when the exit code differs from that of its look before. So it knows nothing of a service that was mended
+ * while monit was away: the record would say "failed" for ever, and the next failure would be no change. Nor of one that was
+ * starting and runs, or is disabled now.
  */
 static void correct_record(const struct command *c, const struct verdict *v) {
+        bool settled = v->state == MONIT_RUNNING || v->state == MONIT_DISABLED;
         const char *name = getenv("MONIT_SERVICE");
         int state;
 
@@ -50,7 +52,7 @@ static void correct_record(const struct command *c, const struct verdict *v) {
             !streq(name + strlen(RECORD_CHECK_PREFIX), c->service) || monit_state_exit_code(v->state) != 0)
                 return;
         state = record_last(c->root, c->service);
-        if (state < 0 || monit_state_exit_code((unsigned) state) == 0)
+        if (state < 0 || (enum monit_state) state == v->state || (!settled && monit_state_exit_code((unsigned) state) == 0))
                 return;
         /* Not waited for: monit calls it, too, where it knows of the change, and the second of them has nothing to tell. */
         if (fork() == 0) {

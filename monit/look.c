@@ -82,19 +82,30 @@ static void look_at_unit(const struct systemd_unit *unit, const struct systemd_d
                 look_at_active(m, details, v);
 }
 
+static int ask_systemd(const struct look *l, const struct manifest *m, struct systemd_unit *ret, struct systemd_details *ret_details) {
+        int r = l->bus ? find_unit(l->bus, m, ret) : l->bus_error;
+
+        if (r >= 0 && streq(ret->load, "loaded"))
+                r = systemd_details(l->bus, ret->name, ret_details);
+        return r;
+}
+
 static int look_by_systemd(const struct look *l, const struct manifest *m, struct verdict *v) {
         struct systemd_details details = {0};
         struct systemd_unit unit;
-        int r = l->bus ? find_unit(l->bus, m, &unit) : l->bus_error;
+        int r = ask_systemd(l, m, &unit, &details);
 
-        if (r >= 0 && streq(unit.load, "loaded"))
-                r = systemd_details(l->bus, unit.name, &details);
-        if (r < 0) {
-                verdict_set(v, MONIT_UNKNOWN, "systemd does not answer: %s", strerror(-r));
-                return r;
+        if (r >= 0)
+                look_at_unit(&unit, &details, m, v);
+        /* One that ended while we knocked does not hang. */
+        if (r >= 0 && v->state == MONIT_HUNG) {
+                r = ask_systemd(l, m, &unit, &details);
+                if (r >= 0 && !streq(unit.active, "active"))
+                        look_at_unit(&unit, &details, m, v);
         }
-        look_at_unit(&unit, &details, m, v);
-        return 0;
+        if (r < 0)
+                verdict_set(v, MONIT_UNKNOWN, "systemd does not answer: %s", strerror(-r));
+        return r;
 }
 
 /* The first of its needs that does not run; NULL. What this host does not have, a database elsewhere, is not for it to say. */

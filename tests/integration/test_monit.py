@@ -346,8 +346,8 @@ def test_what_monit_starts_and_what_it_does_not(host):
     # Dead, and nobody else starts it; there, and hanging.
     wait_for(lambda: host.calls('acme') and host.calls('acme-hung'), 30, host.log)
     assert set(host.calls('acme')) == {'start'} and set(host.calls('acme-hung')) == {'restart'}
-    host.acme.start()
     host.serve('acme')
+    host.acme.start()
     host.serve('acme-hung')
     host.wait_states('failed', 'running')
     host.wait_states('hung', 'running', service='acme-hung')
@@ -409,6 +409,13 @@ def test_what_was_mended_while_monit_was_away_is_told(host):
     host.down('acme')
     host.wait_states('failed', 'running', 'failed')
     assert host.check()[0] == 2 and len(host.records()) == 3
+    # And what monit's exit codes do not tell apart.
+    host.acme.start()
+    host.acme.active = 'activating'
+    host.wait_states('failed', 'running', 'failed', 'starting')
+    host.serve('acme')
+    host.acme.start()
+    host.wait_states('failed', 'running', 'failed', 'starting', 'running')
 
 
 # ---- the hook ----

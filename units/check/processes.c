@@ -128,16 +128,27 @@ static void read_address(const char *hex, char *to, size_t size) {
                 *to = 0;
 }
 
-/* Lines of /proc/net/tcp and the like: "  0: 0100007F:250E 00000000:0000 0A ... inode ...". */
-static void read_table(const char *root, const char *name, int64_t protocol, const struct inodes *inodes,
-                       struct check_processes *p) {
-        enum { TCP_LISTEN_STATE = 0x0A, UDP_UNCONNECTED_STATE = 0x07 };
-        _cleanup_free_ char *text = NULL;
+/* Those of the kernel that list sockets. It looks through all that there could be for each of them: read once for all services. */
+static struct table {
+        const char *name;
+        int64_t protocol;
+        char *text; /* NULL: not read yet; "": cannot be read */
+} tables[] = {{"tcp", FACTS_TCP, NULL}, {"tcp6", FACTS_TCP, NULL}, {"udp", FACTS_UDP, NULL}, {"udp6", FACTS_UDP, NULL}};
+
+static const char *table_text(const char *root, struct table *t) {
+        static char nothing[] = "";
         char path[PATH_SIZE];
 
-        if (snprintf(path, sizeof(path), "%s/proc/net/%s", root, name) >= PATH_SIZE || host_read(path, &text) < 0)
-                return;
-        for (const char *line = strchr(text, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
+        if (!t->text && (snprintf(path, sizeof(path), "%s/proc/net/%s", root, t->name) >= PATH_SIZE || host_read(path, &t->text) < 0))
+                t->text = nothing;
+        return t->text;
+}
+
+/* Lines: "  0: 0100007F:250E 00000000:0000 0A ... inode ...". */
+static void read_table(const char *root, struct table *t, const struct inodes *inodes, struct check_processes *p) {
+        enum { TCP_LISTEN_STATE = 0x0A, UDP_UNCONNECTED_STATE = 0x07 };
+
+        for (const char *line = strchr(table_text(root, t), '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
                 char local[64], remote[64];
                 unsigned state;
                 unsigned long long inode;
@@ -147,12 +158,12 @@ static void read_table(const char *root, const char *name, int64_t protocol, con
                             4 ||
                     !strchr(local, ':'))
                         continue;
-                if (state != (protocol == FACTS_TCP ? TCP_LISTEN_STATE : UDP_UNCONNECTED_STATE) ||
+                if (state != (t->protocol == FACTS_TCP ? TCP_LISTEN_STATE : UDP_UNCONNECTED_STATE) ||
                     !has_inode(inodes, inode))
                         continue;
                 if (p->n_sockets == CHECK_SOCKETS_MAX)
                         return;
-                s->protocol = protocol;
+                s->protocol = t->protocol;
                 s->port = (int64_t) strtol(strchr(local, ':') + 1, NULL, 16);
                 read_address(local, s->address, sizeof(s->address));
                 p->n_sockets++;
@@ -171,12 +182,8 @@ static int read_sockets(const char *root, struct check_processes *p) {
                         r = 0;
                 }
         }
-        if (r == 0) {
-                read_table(root, "tcp", FACTS_TCP, &inodes, p);
-                read_table(root, "tcp6", FACTS_TCP, &inodes, p);
-                read_table(root, "udp", FACTS_UDP, &inodes, p);
-                read_table(root, "udp6", FACTS_UDP, &inodes, p);
-        }
+        for (unsigned i = 0; r == 0 && i < ELEMENTSOF(tables); i++)
+                read_table(root, &tables[i], &inodes, p);
         free(inodes.list);
         return r;
 }
