@@ -301,6 +301,18 @@ tokens: [{{token: {self.TOKEN}, auth_id: 5d2e0c1b-8a7f-4c3d-9b6e-0123456789ab, a
             return int(status), json.loads(text)
         return int(status), text
 
+    @contextlib.contextmanager
+    def going_first(self):
+        """What runs here, and what it starts, goes before all else on this host: a time that is measured then is ours."""
+        def schedule(policy, priority):
+            self.sh(f'for pid in $(ps -eo pid=); do chrt --all-tasks {policy} --pid {priority} "$pid"; done 2>&1', check=False)
+
+        schedule('--rr', 1)
+        try:
+            yield
+        finally:
+            schedule('--other', 0)
+
     def main_pid(self, unit=UNIT):
         return int(self.show(unit, 'MainPID')['MainPID'])
 

@@ -72,15 +72,15 @@ def test_a_death_leaves_it_open_and_refuses_nobody(confd):
 
 def test_ready_again_after_a_kill(confd):
     times = []
-    for _ in range(7):
-        pid = confd.main_pid()
-        confd.sh(f'kill -9 {pid}')
-        wait_for(lambda: confd.main_pid() not in (0, pid) and confd.active(SERVICE) == 'active')
-        stamps = confd.show(SERVICE, 'ActiveExitTimestampMonotonic', 'ActiveEnterTimestampMonotonic')
-        times.append((int(stamps['ActiveEnterTimestampMonotonic']) - int(stamps['ActiveExitTimestampMonotonic'])) / 1000)
-    # The best of them: what else this machine does at the time is not ours.
-    print(f'ready again after {statistics.median(times):.0f} ms, the median of {times}')
-    assert min(times) < 250, times
+    with confd.going_first():
+        for _ in range(15):
+            pid = confd.main_pid()
+            confd.sh(f'kill -9 {pid}')
+            wait_for(lambda: confd.main_pid() not in (0, pid) and confd.active(SERVICE) == 'active')
+            stamps = confd.show(SERVICE, 'ActiveExitTimestampMonotonic', 'ActiveEnterTimestampMonotonic')
+            times.append((int(stamps['ActiveEnterTimestampMonotonic']) - int(stamps['ActiveExitTimestampMonotonic'])) / 1000)
+    print(f'ready again after {statistics.median(times):.0f} ms, the median of {sorted(times)}')
+    assert statistics.median(times) < 250, times
 
 
 def test_without_the_socket(confd):
