@@ -239,9 +239,11 @@ def test_cut_off(host, verb, unit, then):
 # ---- packages that come and go ----
 
 
-def test_the_other_package_is_upgraded(host):
+def test_packages_are_upgraded(host):
     host.sh(TAKE)
     host.apt('install', '--reinstall', 'wazo-confd')
+    taken(host)
+    host.apt('install', '--reinstall', 'wazo-suite-confd', 'wazo-suite')
     taken(host)
     host.reboot()
     host.sh('systemctl start nginx')

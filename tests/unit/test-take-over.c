@@ -84,6 +84,8 @@ static const char *property(const char *name, const char *unit) {
                 return meant(unit);
         if (streq(name, "ActiveState"))
                 return disk_is_there(fake(unit)) ? "active" : "inactive";
+        if (streq(name, "Names"))
+                return streq(meant(THEIRS), OURS) ? OURS " " THEIRS : OURS;
         if (streq(name, "LoadState"))
                 return "loaded";
         return streq(unit, OURS) && is_alias() ? "enabled" : "disabled";

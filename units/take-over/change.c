@@ -271,18 +271,37 @@ static int systemctl(const struct site *site, const char *verb, const struct jou
         return CALL(site, JOB_SECONDS, "systemctl", verb, r->path, streq(r->wanted, NONE) ? NULL : r->wanted);
 }
 
-static int make_run(const struct site *site, const struct journal_record *r) {
-        int n = systemctl(site, "enable", r);
+/*
+ * At its next reload systemd makes one unit of ours and of what it has in memory of the other name. Which of the two states it keeps
+ * depends on their order, so that a running service may count as stopped: that must not be one.
+ */
+static int stop_before_alias(const struct site *site, const char *unit) {
+        char names[DISK_PATH_MAX];
+        bool up;
+        int r = is_up(site, unit, &up);
 
+        if (r >= 0 && up)
+                r = ask(site, unit, "Names", names, sizeof(names));
+        return r < 0 || !up || strchr(names, ' ') ? r : CALL(site, JOB_SECONDS, "systemctl", "stop", unit);
+}
+
+static int make_run(const struct site *site, const struct journal_record *r) {
+        int n = stop_before_alias(site, r->path);
+
+        if (n >= 0)
+                n = systemctl(site, "enable", r);
         if (n >= 0)
                 n = daemon_reload(site);
         return n < 0 ? n : systemctl(site, "start", r);
 }
 
 static int undo_run(const struct site *site, const struct journal_record *r) {
-        int n = strstr(r->before, "active") ? 0 : systemctl(site, "stop", r);
+        bool active = strstr(r->before, "active");
+        int n = active ? 0 : systemctl(site, "stop", r);
 
-        return n < 0 || strstr(r->before, "enabled") ? n : systemctl(site, "disable", r);
+        if (n >= 0 && !strstr(r->before, "enabled"))
+                n = systemctl(site, "disable", r);
+        return n < 0 || !active ? n : systemctl(site, "start", r);
 }
 
 static void describe_run(const struct journal_record *r, char *to, size_t size) {
