@@ -82,7 +82,7 @@ def test_stopped_before_a_burst(fresh):
     wait_publisher(fresh.service, state='backoff')
     begin = time.monotonic()
     fresh.burst.change(100)
-    assert time.monotonic() - begin < 10 * SLOW
+    assert time.monotonic() - begin < 60 * SLOW
     assert publisher(fresh.service)['backlog'] == 100
     fresh.broker.start()
     assert fresh.check() == 0

@@ -33,7 +33,7 @@ def insert(service, name='bad', resource='users/1', routing_key='a.key', headers
                           "VALUES ('2026-01-02 03:04:05', 'event', ?, ?, ?, ?, ?)", (resource, name, routing_key, headers or json.dumps({'name': name}), payload)).lastrowid
 
 
-def check_requests(service, n=20, seconds=2):
+def check_requests(service, n=20, seconds=10):
     """They go well, and none of them waits for anybody."""
     burst, begin = Burst(service), time.monotonic()
     burst.change(n).check()
@@ -270,7 +270,7 @@ def test_a_black_hole(broker):
             for _ in range(5):
                 begin = time.monotonic()
                 assert relay_status(service)['publisher']['state'] in ('connecting', 'backoff')
-                assert time.monotonic() - begin < 1 * SLOW
+                assert time.monotonic() - begin < 5 * SLOW
             check_requests(service, 5)
             wait_publisher(service, state='backoff')
             wait_for(lambda: impostor.connections > 1)

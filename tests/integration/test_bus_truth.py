@@ -222,8 +222,8 @@ def test_requests_do_not_notice(connected, broker):
         broker.start()
     back = latencies(client, user, 60)
     for found in (there, away, back):
-        assert found[-1] < 1 * SLOW, f'{found[-1]} s'
-    assert away[30] < 4 * there[30] + 0.01 * SLOW, (there[30], away[30])
+        assert found[-1] < 5 * SLOW, f'{found[-1]} s'
+    assert away[30] < 4 * there[30] + 0.2 * SLOW, (there[30], away[30])
     wait_sent(connected)
 
 
@@ -265,4 +265,4 @@ def test_an_idle_relay_sleeps(alone):
     time.sleep(1)
     before = switches()
     time.sleep(1.2)
-    assert switches() - before <= 2
+    assert switches() - before <= 5  # a ping may come, and the database be closed
