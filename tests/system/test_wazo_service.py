@@ -257,7 +257,8 @@ def test_closed_by_todays_form(running, service):
 def test_one_at_a_time(running, service):
     first = subprocess.Popen(running.command('wazo-service', 'restart', 'wazo'), stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: state(running, 'wazo-websocketd') != 'active')
+        # The last of a chain: it is away for seconds.
+        wait_for(lambda: state(running, 'wazo-calld') != 'active')
         answer = service('stop', '--lock', '1')
         assert answer.code == 1 and answer.out == ''
         assert 'waiting for "wazo-service restart wazo" (pid' in answer.err and 'nothing was done' in answer.err
