@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from machine import wait_for
+
 
 def check(machine, *words):
     result = machine.run('wazo-suite', 'check', '--json', *words, check=False)
@@ -12,8 +14,8 @@ def check(machine, *words):
     return {row['id']: row for row in json.loads(result.stdout)['rows']}, result.returncode
 
 
-def failed(machine):
-    return {id: row for id, row in check(machine, 'wazo-confd')[0].items() if row['result'] == 'fail'}
+def failed(machine, service='wazo-confd'):
+    return {id: row for id, row in check(machine, service)[0].items() if row['result'] == 'fail'}
 
 
 def test_every_row_that_applies_passes(confd):
@@ -98,3 +100,80 @@ def test_a_port_that_nobody_said(confd):
     confd.wait_ready()
     assert '17' in what and 'listens on 0.0.0.0 port 9486' in what['17']['found'], what
     assert failed(confd) == {}
+
+
+# ---- a daemon that is not ours ----
+
+ACME = '''service: acme
+kind: unit
+description: A daemon of somebody else's
+user: acme
+port: 9504
+config: /etc/acme/config.yml
+state: /var/lib/acme
+log: /var/log/acme.log
+unit: {pid_file: /run/acme/acme.pid}
+'''
+ACME_UNIT = '''[Unit]
+StartLimitIntervalSec=150
+StartLimitBurst=15
+[Service]
+User=acme
+RuntimeDirectory=acme
+ExecStart=perl -MIO::Socket::INET -e '$$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 9504, Listen => 8, ReuseAddr => 1); sleep 1000 while 1'
+Restart=on-failure
+RestartSec=5
+[Install]
+WantedBy=multi-user.target
+'''
+ACME_OVERRIDE = '/etc/systemd/system/acme.service.d/x.conf'
+
+
+def acme_override(text):
+    return f'mkdir -p {ACME_OVERRIDE[:-7]}; printf "{text}" >{ACME_OVERRIDE}; systemctl daemon-reload'
+
+
+# As above. What the told words cannot do by themselves, an administrator does.
+BROKEN_ACME = [
+    ('2', 'usermod --shell /bin/bash acme', 'the shell of acme is /bin/bash', '', None),
+    ('2', 'echo acme:secret | chpasswd', 'acme has a password', '', None),
+    ('3', 'sed -i "/^acme:/s,/nonexistent,/home/acme," /etc/passwd', 'the home of acme is /home/acme', '', None),
+    ('4', 'chown root /var/log/acme.log', 'acme may not write', '', None),
+    ('4b', 'rm /etc/logrotate.d/acme', 'no file in /etc/logrotate.d', '', None),
+    ('5', 'chown root /run/acme', 'acme may not write in /run/acme', '', None),
+    ('10', 'systemctl disable acme.service', 'is disabled: it does not start with the host', '', None),
+    ('10b', acme_override('[Unit]\\nStartLimitIntervalSec=10\\nStartLimitBurst=3\\n[Service]\\nRestartSec=100ms\\n'), 'is given up after 3 starts',
+     'StartLimitIntervalSec=150', f'rm {ACME_OVERRIDE}; systemctl daemon-reload'),
+    ('12', acme_override('[Unit]\\nConditionPathExists=!/var/lib/wazo/disabled\\n'), 'and is no telephony', 'take ConditionPathExists= out',
+     f'rm {ACME_OVERRIDE}; systemctl daemon-reload'),
+    ('17', 'sed -i s/9504/9505/ /etc/wazo-suite/services.d/acme.yml', 'it listens on 127.0.0.1 port 9504/tcp', 'add the port to the manifest of acme',
+     'sed -i s/9505/9504/ /etc/wazo-suite/services.d/acme.yml'),
+    ('G4', 'chmod o+w /etc/acme/config.yml', 'everybody may write', '', None),
+    ('M1', acme_override('[Service]\\nRestart=always\\n'), 'Restart is "always", its manifest says "on-failure"', 'take the drop-in away',
+     f'rm {ACME_OVERRIDE}; systemctl daemon-reload'),
+    ('M2', 'chmod o+w /var/lib/acme', 'everybody may write', '', None),
+    ('M2', 'chown root /var/lib/acme', 'acme may not write in', '', None),
+]
+
+
+@pytest.fixture(scope='module')
+def acme(confd):
+    confd.write('/etc/wazo-suite/services.d/acme.yml', ACME)
+    confd.write('/etc/systemd/system/acme.service', ACME_UNIT)
+    confd.write('/etc/logrotate.d/acme', '/var/log/acme.log {\n  daily\n}\n')
+    confd.write('/etc/acme/config.yml', '{}\n')
+    confd.sh('useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin acme; install -d -o acme -g acme /var/lib/acme; '
+             'install -o acme -g acme -m 640 /dev/null /var/log/acme.log; systemctl daemon-reload; systemctl enable --now acme')
+    wait_for(lambda: failed(confd, 'acme') == {}, 10, 'its port is not open')
+    return confd
+
+
+@pytest.mark.parametrize('row,damage,found,remedy,mend', BROKEN_ACME, ids=[f'{row[0]}-{i}' for i, row in enumerate(BROKEN_ACME)])
+def test_a_host_that_is_broken_for_another(acme, row, damage, found, remedy, mend):
+    acme.sh(damage)
+    what = failed(acme, 'acme')
+    told = what.get(row, {'remedy': 'true'})['remedy']
+    acme.sh(mend or told)
+    assert set(what) == {row}, what
+    assert found in what[row]['found'] and remedy in told
+    assert failed(acme, 'acme') == {}
