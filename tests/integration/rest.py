@@ -14,7 +14,7 @@ import pytest
 
 from harness import SLOW, Answer, Service, wait_for
 
-__all__ = ['service', 'settings', 'admin', 'child', 'sibling', 'Client', 'Database', 'own_service', 'raw', 'answers', 'wait_for', 'SLOW',
+__all__ = ['service', 'settings', 'held', 'admin', 'child', 'sibling', 'Client', 'Database', 'own_service', 'raw', 'answers', 'wait_for', 'SLOW',
            'MASTER', 'CHILD',
            'GRANDCHILD', 'SIBLING', 'ADMIN', 'CHILD_TOKEN', 'SIBLING_TOKEN', 'LIMITED', 'READER', 'EXPIRED', 'SELF', 'SELF_ID', 'UUID',
            'TIMESTAMP', 'NOBODY', 'BROWSER', 'TOKENS']
@@ -218,8 +218,14 @@ def own_service(settings, hold=None):
 
 
 @pytest.fixture(scope='module')
-def service(settings):
-    yield from own_service(settings)
+def held():
+    """A worker that the service is without; a module that looks at what the outbox holds is without 'relay'."""
+    return None
+
+
+@pytest.fixture(scope='module')
+def service(settings, held):
+    yield from own_service(settings, held)
 
 
 @pytest.fixture(scope='module')

@@ -6,6 +6,11 @@ import pytest
 from rest import *
 
 
+@pytest.fixture(scope='module')
+def held():
+    return 'relay'
+
+
 def sip(line, endpoint):
     return '/lines/%d/endpoints/sip/%s' % (line['id'], endpoint['uuid'])
 

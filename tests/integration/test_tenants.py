@@ -9,6 +9,11 @@ BAD_TENANTS = (SIBLING, MASTER, NOBODY, 'nonsense', '7', CHILD + 'x')
 
 
 @pytest.fixture(scope='module')
+def held():
+    return 'relay'
+
+
+@pytest.fixture(scope='module')
 def worlds(service, admin, child, sibling):
     """In each tenant one of everything, associated: {tenant: {route: object}}."""
     made = {}

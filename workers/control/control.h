@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "lib/uplink.h"
 #include "lib/worker.h"
 #include "workers/control/crash.h"
 #include "workers/control/gateways.h"
@@ -16,8 +17,8 @@
 struct control {
         struct worker worker;
         sd_event *event;
-        sd_event_source *io, *deadline, *patience;
-        struct channel_queue queue;
+        sd_event_source *deadline, *patience;
+        struct uplink uplink;
 
         struct model model;
         struct crash_store crashes;

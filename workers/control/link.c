@@ -2,35 +2,23 @@
 /*
  * The line to the supervisor: its feed, its deaths and its answers come in; commands and pongs go out.
  */
-#include <sys/epoll.h>
-
 #include "lib/memfd.h"
 #include "workers/control/control.h"
 
 /* Of a reload's findings. */
 #define LINES_MAX (1024U * 1024)
-/* Messages before clients have their turn. */
-#define MESSAGES_AT_ONCE 64
 /* Then clients are let in, complete or not. */
 #define PATIENCE_USEC (500U * 1000)
-
-static int send_up(struct control *c, enum wire_type type, uint64_t id, const void *body, size_t size) {
-        int r;
-
-        r = channel_queue_send(&c->queue, c->worker.channel, type, id, body, size, NULL, 0);
-        if (r > 0)
-                r = sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
-        return r;
-}
 
 int control_send_command(void *userdata, uint64_t id, const struct wire_command *command) {
         struct control *c = userdata;
 
-        return c->draining ? -EAGAIN : send_up(c, WIRE_COMMAND, id, command, sizeof(*command));
+        return c->draining ? -EAGAIN : uplink_send(&c->uplink, WIRE_COMMAND, id, command, sizeof(*command));
 }
 
 /* Also after a reload, when the plan has changed and we have not. */
-static int on_setup(struct control *c, struct channel_message *m) {
+static int on_setup(void *userdata, struct channel_message *m) {
+        struct control *c = userdata;
         const struct wire_setup *setup = m->body;
 
         for (size_t i = 0; i < m->n_fds && i < ELEMENTSOF(setup->fd_roles); i++)
@@ -43,16 +31,13 @@ static int on_setup(struct control *c, struct channel_message *m) {
         return 0;
 }
 
-static int on_ping(struct control *c, struct channel_message *m) {
-        return send_up(c, WIRE_PONG, m->header.id, NULL, 0);
-}
-
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
 /* What is asked is answered; then, or at the deadline, the loop ends (see main.c). */
-static int on_drain(struct control *c, struct channel_message *m) {
+static int on_drain(void *userdata, struct channel_message *m) {
+        struct control *c = userdata;
         const struct wire_drain *drain = m->body;
 
         if (c->draining)
@@ -62,17 +47,9 @@ static int on_drain(struct control *c, struct channel_message *m) {
         return sd_event_add_time(c->event, &c->deadline, CLOCK_MONOTONIC, drain->deadline / NSEC_PER_USEC, 0, on_deadline, c);
 }
 
-static int on_log_level(struct control *c, struct channel_message *m) {
-        const struct wire_log_level *level = m->body;
-
-        if (level->level >= LOG_LEVEL_MAX)
-                return -EBADMSG;
-        log_set_level((enum log_level) level->level);
-        return 0;
-}
-
 /* Gateways ask us, and we ask the relay. */
-static int on_peer(struct control *c, struct channel_message *m) {
+static int on_peer(void *userdata, struct channel_message *m) {
+        struct control *c = userdata;
         const struct wire_peer *peer = m->body;
         int fd = channel_message_take_fd(m, 0), r;
 
@@ -100,14 +77,16 @@ static int on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
         return server_open(&c->server);
 }
 
-static int on_slot(struct control *c, struct channel_message *m) {
+static int on_slot(void *userdata, struct channel_message *m) {
+        struct control *c = userdata;
         int r;
 
         r = model_take_slot(&c->model, m->body);
         return r < 0 ? r : feed_changed(c);
 }
 
-static int on_slot_gone(struct control *c, struct channel_message *m) {
+static int on_slot_gone(void *userdata, struct channel_message *m) {
+        struct control *c = userdata;
         const struct wire_slot_gone *gone = m->body;
 
         model_drop_slot(&c->model, gone->slot);
@@ -115,7 +94,8 @@ static int on_slot_gone(struct control *c, struct channel_message *m) {
         return 0;
 }
 
-static int on_service(struct control *c, struct channel_message *m) {
+static int on_service(void *userdata, struct channel_message *m) {
+        struct control *c = userdata;
         int r;
 
         r = model_take_service(&c->model, m->body);
@@ -133,7 +113,8 @@ static void tell_crashes(struct control *c, int r) {
                            r < 0 ? strerror(-r) : "records are written again");
 }
 
-static int on_death(struct control *c, struct channel_message *m) {
+static int on_death(void *userdata, struct channel_message *m) {
+        struct control *c = userdata;
         const struct wire_death *death = m->body;
         _cleanup_free_ char *log = NULL;
         json_t *record;
@@ -151,7 +132,8 @@ static int on_death(struct control *c, struct channel_message *m) {
         return 0;
 }
 
-static int on_result(struct control *c, struct channel_message *m) {
+static int on_result(void *userdata, struct channel_message *m) {
+        struct control *c = userdata;
         const struct wire_result *result = m->body;
         _cleanup_free_ char *lines = NULL;
         size_t size;
@@ -164,71 +146,15 @@ static int on_result(struct control *c, struct channel_message *m) {
         return 0;
 }
 
-static int on_message(struct control *c, struct channel_message *m) {
-        static const struct {
-                enum wire_type type;
-                int (*handle)(struct control *c, struct channel_message *m);
-        } handlers[] = {
-                {WIRE_SETUP, on_setup}, {WIRE_PING, on_ping}, {WIRE_DRAIN, on_drain}, {WIRE_LOG_LEVEL, on_log_level},
-                {WIRE_PEER, on_peer}, {WIRE_SLOT, on_slot}, {WIRE_SLOT_GONE, on_slot_gone}, {WIRE_SERVICE, on_service},
-                {WIRE_DEATH, on_death}, {WIRE_RESULT, on_result},
-        };
-
-        for (unsigned i = 0; i < ELEMENTSOF(handlers); i++)
-                if (handlers[i].type == m->header.type)
-                        return handlers[i].handle(c, m);
-        /* A later minor version's; or what concerns others. */
-        return 0;
-}
-
-/* 0: nothing more to read now; 1: the supervisor is gone. */
-static int receive(struct control *c) {
-        struct channel_message m;
-        int r;
-
-        for (unsigned n = 0; n < MESSAGES_AT_ONCE; n++) {
-                r = channel_receive(c->worker.channel, WIRE_DOWN, &m);
-                if (r == -EAGAIN)
-                        return 0;
-                if (r == 0 || r == -ECONNRESET)
-                        return 1;
-                if (r < 0)
-                        return r;
-                r = on_message(c, &m);
-                channel_message_done(&m);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int on_channel(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        struct control *c = userdata;
-        int r = 0;
-
-        if (events & EPOLLOUT) {
-                r = channel_queue_flush(&c->queue, fd);
-                if (r == 0)
-                        r = sd_event_source_set_io_events(source, EPOLLIN);
-        }
-        if (r >= 0)
-                r = receive(c);
-        if (r == 0)
-                return 0;
-        if (r < 0)
-                log_error("the line to the supervisor broke: %s", strerror(-r));
-        return sd_event_exit(c->event, r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-}
-
 int control_link(struct control *c) {
+        static const struct uplink_handler handlers[] = {
+                {WIRE_SETUP, on_setup}, {WIRE_DRAIN, on_drain}, {WIRE_PEER, on_peer}, {WIRE_SLOT, on_slot},
+                {WIRE_SLOT_GONE, on_slot_gone}, {WIRE_SERVICE, on_service}, {WIRE_DEATH, on_death}, {WIRE_RESULT, on_result},
+        };
         int r;
 
-        r = sd_event_add_io(c->event, &c->io, c->worker.channel, EPOLLIN, on_channel, c);
+        r = uplink_open(&c->uplink, c->event, c->worker.channel, CONTROL_QUEUE_MAX, handlers, ELEMENTSOF(handlers), NULL, c);
         if (r < 0)
                 return r;
-        r = sd_event_add_time_relative(c->event, &c->patience, CLOCK_MONOTONIC, PATIENCE_USEC, PATIENCE_USEC / 10, on_patience, c);
-        if (r < 0)
-                return r;
-        /* A ping is answered before any client is. */
-        return sd_event_source_set_priority(c->io, SD_EVENT_PRIORITY_NORMAL - 10);
+        return sd_event_add_time_relative(c->event, &c->patience, CLOCK_MONOTONIC, PATIENCE_USEC, PATIENCE_USEC / 10, on_patience, c);
 }

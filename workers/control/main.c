@@ -117,8 +117,7 @@ static void control_done(struct control *c) {
         relay_done(&c->relay);
         crash_store_done(&c->crashes);
         model_done(&c->model);
-        channel_queue_done(&c->queue);
-        c->io = sd_event_source_disable_unref(c->io);
+        uplink_close(&c->uplink);
         c->deadline = sd_event_source_disable_unref(c->deadline);
         c->patience = sd_event_source_disable_unref(c->patience);
         c->event = sd_event_unref(c->event);
@@ -126,7 +125,7 @@ static void control_done(struct control *c) {
 
 int main(void) {
         /* Large only by its parts; a process is one worker. */
-        static struct control c = {.queue = CHANNEL_QUEUE_NULL(CONTROL_QUEUE_MAX), .crashes = {.dir = -1}};
+        static struct control c = {.crashes = {.dir = -1}};
         int r;
 
         c.methods = (struct methods) {.model = &c.model, .crashes = &c.crashes};

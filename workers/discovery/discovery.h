@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "lib/uplink.h"
 #include "lib/worker.h"
 #include "workers/discovery/health.h"
 #include "workers/discovery/registrar.h"
@@ -15,8 +16,8 @@
 struct discovery {
         struct worker worker;
         sd_event *event;
-        sd_event_source *io, *deadline, *look, *patience;
-        struct channel_queue queue;
+        sd_event_source *deadline, *look, *patience;
+        struct uplink uplink;
 
         json_t *slice; /* all texts below are its */
         const char *service, *address, *interface;
@@ -39,5 +40,3 @@ int discovery_drain(struct discovery *d, uint64_t deadline, bool replaced) _must
 /* ----- link.c ----- */
 
 int discovery_link(struct discovery *d) _must_check_;
-/* Queues a message to the supervisor. */
-void discovery_send(struct discovery *d, enum wire_type type, const void *body, size_t size);

@@ -112,7 +112,7 @@ static void say(void *userdata) {
                 [WIRE_FIGURE_REFUSALS] = s->failures,
         }};
 
-        discovery_send(d, WIRE_FIGURES, &figures, sizeof(figures));
+        uplink_tell(&d->uplink, WIRE_FIGURES, &figures, sizeof(figures));
         if (*s->reason)
                 (void) worker_note(&d->worker, "work", "%s; %s", g->known ? "registered" : "not registered", s->reason);
         else if (g->known)
@@ -185,8 +185,7 @@ static int run(struct discovery *d) {
 static void discovery_done(struct discovery *d) {
         registrar_done(&d->registrar);
         health_done(&d->health);
-        channel_queue_done(&d->queue);
-        d->io = sd_event_source_disable_unref(d->io);
+        uplink_close(&d->uplink);
         d->deadline = sd_event_source_disable_unref(d->deadline);
         d->patience = sd_event_source_disable_unref(d->patience);
         d->look = sd_event_source_disable_unref(d->look);
@@ -195,7 +194,7 @@ static void discovery_done(struct discovery *d) {
 }
 
 int main(void) {
-        static struct discovery d = {.queue = CHANNEL_QUEUE_NULL(DISCOVERY_QUEUE_MAX)};
+        static struct discovery d;
         int e;
 
         /* TLS writes to sockets by write(). */

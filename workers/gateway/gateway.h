@@ -9,6 +9,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "lib/uplink.h"
 #include "lib/worker.h"
 #include "workers/gateway/connection.h"
 #include "workers/gateway/exchange.h"
@@ -52,8 +53,7 @@ struct gateway {
         size_t n_spare;
 
         /* supervisor.c */
-        sd_event_source *channel;
-        struct channel_queue queue;
+        struct uplink uplink;
         bool draining;
         uint64_t drain_deadline;
 };

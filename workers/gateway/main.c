@@ -126,8 +126,7 @@ static void start(struct gateway *g) {
 static void stop(struct gateway *g) {
         http_stop(g);
         slots_done(g);
-        (void) sd_event_source_disable_unref(g->channel);
-        channel_queue_done(&g->queue);
+        uplink_close(&g->uplink);
         (void) sd_event_unref(g->event);
         requestlog_done(&g->log);
         router_done(&g->router);

@@ -29,7 +29,7 @@ static int run(struct relay *r) {
 
 int main(void) {
         /* Large only by its parts; a process is one worker. */
-        static struct relay r = {.queue = CHANNEL_QUEUE_NULL(RELAY_QUEUE_MAX), .lead = {.fd = -1}};
+        static struct relay r = {.lead = {.fd = -1}};
         int e;
 
         /* OpenSSL writes to sockets by write(). */

@@ -140,7 +140,9 @@ static void nudged(void *userdata) {
 }
 
 static void tell(void *userdata, enum wire_type type, const void *body, size_t size) {
-        relay_tell(userdata, type, body, size);
+        struct relay *r = userdata;
+
+        uplink_tell(&r->uplink, type, body, size);
 }
 
 /* Without its library all else goes on, and status says why events stay. */
@@ -220,8 +222,7 @@ void relay_done(struct relay *r) {
         sysconfd_done(&r->sysconfd);
         keeper_done(&r->keeper);
         store_done(&r->store);
-        channel_queue_done(&r->queue);
-        r->io = sd_event_source_disable_unref(r->io);
+        uplink_close(&r->uplink);
         r->deadline = sd_event_source_disable_unref(r->deadline);
         r->after = sd_event_source_disable_unref(r->after);
         r->rest = sd_event_source_disable_unref(r->rest);

@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "lib/request.h"
+#include "lib/uplink.h"
 #include "lib/worker.h"
 #include "workers/relay/broker.h"
 #include "workers/relay/consumer.h"
@@ -28,8 +29,8 @@ struct asker;
 struct relay {
         struct worker worker;
         sd_event *event;
-        sd_event_source *io, *deadline, *after, *rest;
-        struct channel_queue queue;
+        sd_event_source *deadline, *after, *rest;
+        struct uplink uplink;
 
         json_t *slice; /* all texts below are its */
         const char *service;
@@ -73,8 +74,6 @@ int relay_drain(struct relay *r, uint64_t deadline, bool replaced) _must_check_;
 /* ----- link.c ----- */
 
 int relay_link(struct relay *r) _must_check_;
-/* Queues a message to the supervisor. */
-void relay_tell(struct relay *r, enum wire_type type, const void *body, size_t size);
 
 /* ----- askers.c ----- */
 
