@@ -3,11 +3,11 @@
  * wazo-generate, which is "wazo-suite generate": writes files from the manifests, or says how those of a host differ.
  */
 #include <getopt.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 
 #include "config/generate/difference.h"
 #include "config/generate/generate.h"
+#include "lib/complain.h"
 
 /* As documented in wazo-suite(1). */
 enum exit_code { EXIT_DONE, EXIT_DIFFERENT, EXIT_USAGE };
@@ -54,17 +54,6 @@ static void help(void) {
                 (void) printf("  %-10s %s%s\n", k->name, k->doc, k->whole ? " (one for the whole suite)" : "");
 }
 
-static _printf_(2, 3) int complain(int code, const char *format, ...) {
-        va_list ap;
-
-        (void) fputs(PROGRAM ": ", stderr);
-        va_start(ap, format);
-        (void) vfprintf(stderr, format, ap);
-        va_end(ap);
-        (void) fputc('\n', stderr);
-        return code;
-}
-
 /* Returns an exit code, or -1 to go on. */
 static int parse(int argc, char **argv, struct arguments *a) {
         enum { OUTPUT = 256, DIFF, ROOT, SERVICES_DIR, PREFIX, SYSCONFDIR, INSTALL, SYSTEMD, HELP };
@@ -93,11 +82,11 @@ static int parse(int argc, char **argv, struct arguments *a) {
                 case SYSTEMD:
                         a->systemd = (unsigned) strtoul(optarg, NULL, 10);
                         if (a->systemd < 200 || a->systemd > 9999)
-                                return complain(EXIT_USAGE, "'%s' is no version of systemd", optarg);
+                                return complain(PROGRAM, EXIT_USAGE, "'%s' is no version of systemd", optarg);
                         break;
                 case SERVICES_DIR:
                         if (a->n_dirs == ELEMENTSOF(a->services_dirs) - 1)
-                                return complain(EXIT_USAGE, "too many --services-dir");
+                                return complain(PROGRAM, EXIT_USAGE, "too many --services-dir");
                         a->services_dirs[a->n_dirs++] = optarg;
                         break;
                 case 'h':
@@ -109,11 +98,11 @@ static int parse(int argc, char **argv, struct arguments *a) {
                         return EXIT_USAGE;
                 }
         if (optind >= argc && !a->diff)
-                return complain(EXIT_USAGE, "which kind? Try '" PROGRAM " --help'.");
+                return complain(PROGRAM, EXIT_USAGE, "which kind? Try '" PROGRAM " --help'.");
         if (a->diff + a->install + !!a->output > 1)
-                return complain(EXIT_USAGE, "--diff, --install and --output exclude each other");
+                return complain(PROGRAM, EXIT_USAGE, "--diff, --install and --output exclude each other");
         if (*a->root && !a->diff)
-                return complain(EXIT_USAGE, "--root goes with --diff");
+                return complain(PROGRAM, EXIT_USAGE, "--root goes with --diff");
         return -1;
 }
 
@@ -223,7 +212,7 @@ static int make_one(struct run *run, const struct generate_kind *kind, const str
         if (fclose(file) != 0)
                 return -errno;
         r = hand_over(run, path, text, size);
-        return r < 0 ? complain(r, "%s: %s", path, strerror(-r)) : 0;
+        return r < 0 ? complain(PROGRAM, r, "%s: %s", path, strerror(-r)) : 0;
 }
 
 /* Those that were named, of which there must be such a file; else those of which we install it, or could. */
@@ -234,17 +223,17 @@ static int make_kind(struct run *run, const struct generate_kind *kind, bool all
 
         if (kind->whole)
                 return a->n_services > 0 ?
-                               complain(-EINVAL, "%s is of the whole suite: name no service", kind->name) :
+                               complain(PROGRAM, -EINVAL, "%s is of the whole suite: name no service", kind->name) :
                                make_one(run, kind, NULL);
         for (int i = 0; r == 0 && i < a->n_services; i++) {
                 const struct manifest *m = suite_find(suite, a->services[i]);
 
                 if (!m)
-                        return complain(-ENOENT, "no service is called '%s'", a->services[i]);
+                        return complain(PROGRAM, -ENOENT, "no service is called '%s'", a->services[i]);
                 if (kind->wanted(m) == GENERATE_OURS || (kind->wanted(m) == GENERATE_ON_REQUEST && !all))
                         r = make_one(run, kind, m);
                 else if (!all)
-                        return complain(-EINVAL, "by its manifest, %s has nothing of kind %s", m->service,
+                        return complain(PROGRAM, -EINVAL, "by its manifest, %s has nothing of kind %s", m->service,
                                         kind->name);
         }
         for (size_t i = 0; r == 0 && a->n_services == 0 && i < suite->n; i++) {
@@ -272,7 +261,7 @@ static int make(struct run *run, const char *name) {
         }
         kind = generate_kind_find(name);
         if (!kind)
-                return complain(-EINVAL, "there is no kind '%s': try '" PROGRAM " --help'", name);
+                return complain(PROGRAM, -EINVAL, "there is no kind '%s': try '" PROGRAM " --help'", name);
         run->several = !kind->whole && run->arguments->n_services != 1;
         return make_kind(run, kind, false);
 }
@@ -288,7 +277,7 @@ int main(int argc, char **argv) {
                 return r;
         r = suite_load(arguments.root, arguments.services_dirs, &findings, &suite);
         if (r < 0)
-                return complain(EXIT_USAGE, "cannot read the manifests: %s", strerror(-r));
+                return complain(PROGRAM, EXIT_USAGE, "cannot read the manifests: %s", strerror(-r));
         findings_print(&findings, stderr);
         r = findings_pass(&findings) ? 0 : EXIT_USAGE;
         findings_done(&findings);
@@ -300,6 +289,6 @@ int main(int argc, char **argv) {
         run.generator = (struct generator){.suite = &suite, .prefix = arguments.prefix, .systemd = arguments.systemd};
         r = make(&run, optind < argc ? argv[optind] : "all");
         if (r == 0 && fflush(stdout) != 0)
-                r = complain(-EIO, "cannot write: %s", strerror(errno));
+                r = complain(PROGRAM, -EIO, "cannot write: %s", strerror(errno));
         return r < 0 ? EXIT_USAGE : run.different ? EXIT_DIFFERENT : EXIT_DONE;
 }

@@ -3,8 +3,8 @@
  * wazo-check, which is "wazo-suite check".
  */
 #include <getopt.h>
-#include <stdarg.h>
 
+#include "lib/complain.h"
 #include "units/check/processes.h"
 #include "units/check/report.h"
 #include "units/check/unit.h"
@@ -39,17 +39,6 @@ static const char help_text[] =
         "  --help\n\n"
         "Exit codes: 0 all that applies passes, 1 something failed, 2 wrong usage or bad manifests, 4 something is\n"
         "undecided.\n";
-
-static _printf_(2, 3) int complain(int code, const char *format, ...) {
-        va_list ap;
-
-        (void) fputs(PROGRAM ": ", stderr);
-        va_start(ap, format);
-        (void) vfprintf(stderr, format, ap);
-        va_end(ap);
-        (void) fputc('\n', stderr);
-        return code;
-}
 
 static int list_rows(void) {
         for (const struct check_row *row = check_rows; row->id; row++)
@@ -87,7 +76,7 @@ static int parse(int argc, char **argv, struct arguments *a) {
                 case NGINX: a->nginx_url = optarg; break;
                 case SERVICES_DIR:
                         if (a->n_dirs == ELEMENTSOF(a->services_dirs) - 1)
-                                return complain(EXIT_USAGE, "too many --services-dir");
+                                return complain(PROGRAM, EXIT_USAGE, "too many --services-dir");
                         a->services_dirs[a->n_dirs++] = optarg;
                         break;
                 case 'h':
@@ -175,13 +164,13 @@ static int run(struct check *c, const struct arguments *a, char **names, int n_n
         size_t n = 0;
 
         if (!results)
-                return complain(EXIT_USAGE, "out of memory");
+                return complain(PROGRAM, EXIT_USAGE, "out of memory");
         for (int i = 0; i < n_names; i++) {
                 const struct manifest *m = suite_find(c->suite, names[i]);
 
                 if (!m || m->kind == MANIFEST_OTHER) {
                         free(results);
-                        return complain(EXIT_USAGE, "no service is called '%s'", names[i]);
+                        return complain(PROGRAM, EXIT_USAGE, "no service is called '%s'", names[i]);
                 }
                 n += check_service(c, m, a, true, results + n);
         }
@@ -208,13 +197,13 @@ static int report(const struct check_result *results, size_t n, const struct arg
         struct check_counts counts = check_count(results, n);
 
         if (a->json && check_print_json(results, n, stdout) < 0)
-                return complain(EXIT_USAGE, "out of memory");
+                return complain(PROGRAM, EXIT_USAGE, "out of memory");
         if (!a->json)
                 check_print(results, n, a->all, stdout);
         if (fflush(stdout) != 0)
-                return complain(EXIT_USAGE, "cannot write: %s", strerror(errno));
+                return complain(PROGRAM, EXIT_USAGE, "cannot write: %s", strerror(errno));
         if (n == 0)
-                return complain(EXIT_UNDECIDED,
+                return complain(PROGRAM, EXIT_UNDECIDED,
                                 "none of the services that have a manifest is on this host, as far as can be seen");
         return counts.fail > 0 ? EXIT_FAILED : counts.undecided > 0 ? EXIT_UNDECIDED : EXIT_PASSED;
 }
@@ -231,10 +220,10 @@ int main(int argc, char **argv) {
         if (r >= 0)
                 return r;
         if (a.row && !is_row(a.row))
-                return complain(EXIT_USAGE, "there is no row '%s': try '" PROGRAM " --list'", a.row);
+                return complain(PROGRAM, EXIT_USAGE, "there is no row '%s': try '" PROGRAM " --list'", a.row);
         r = suite_load(a.root, a.services_dirs, &findings, &suite);
         if (r < 0)
-                return complain(EXIT_USAGE, "cannot read the manifests: %s", strerror(-r));
+                return complain(PROGRAM, EXIT_USAGE, "cannot read the manifests: %s", strerror(-r));
         findings_print(&findings, stderr);
         if (!findings_pass(&findings))
                 return EXIT_USAGE;
@@ -244,7 +233,7 @@ int main(int argc, char **argv) {
         check.nginx_url = a.nginx_url;
         r = open_units(&a, &check);
         if (r < 0)
-                return complain(EXIT_USAGE, "%s: %s", a.show, strerror(-r));
+                return complain(PROGRAM, EXIT_USAGE, "%s: %s", a.show, strerror(-r));
         r = run(&check, &a, argv + optind, argc - optind, &results, &n);
         if (r < 0)
                 r = report(results, n, &a);

@@ -9,7 +9,6 @@
 #include <microhttpd.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -17,6 +16,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
+#include "lib/complain.h"
 #include "lib/landlock.h"
 #include "workers/control/survey/guard.h"
 #include "workers/control/survey/page.h"
@@ -56,17 +56,6 @@ static struct {
         uint64_t at;
         struct request *waiting;
 } page = {.reader = -1};
-
-static _printf_(2, 3) int complain(int code, const char *format, ...) {
-        va_list ap;
-
-        (void) fputs(PROGRAM ": ", stderr);
-        va_start(ap, format);
-        (void) vfprintf(stderr, format, ap);
-        va_end(ap);
-        (void) fputc('\n', stderr);
-        return code;
-}
 
 /* ----- answers ----- */
 
@@ -284,7 +273,7 @@ static int parse(int argc, char **argv, struct arguments *a) {
                 switch (c) {
                 case LISTEN:
                         if (!parse_address(optarg, a))
-                                return complain(EXIT_USAGE, "--listen wants ADDRESS:PORT, the address numeric, not '%s'", optarg);
+                                return complain(PROGRAM, EXIT_USAGE, "--listen wants ADDRESS:PORT, the address numeric, not '%s'", optarg);
                         break;
                 case TOKEN_FILE: a->token_file = optarg; break;
                 case 'h':
@@ -296,9 +285,9 @@ static int parse(int argc, char **argv, struct arguments *a) {
                         return EXIT_USAGE;
                 default:
                         if (survey_option(&a->survey, c, optarg) < 0)
-                                return complain(EXIT_USAGE, "--service, --socket and --dev exclude each other, and take a name, or a path");
+                                return complain(PROGRAM, EXIT_USAGE, "--service, --socket and --dev exclude each other, and take a name, or a path");
                 }
-        return optind < argc ? complain(EXIT_USAGE, "there is nothing to say behind the options: '%s'", argv[optind]) : -1;
+        return optind < argc ? complain(PROGRAM, EXIT_USAGE, "there is nothing to say behind the options: '%s'", argv[optind]) : -1;
 }
 
 /* systemd's socket, or our own. */
@@ -380,10 +369,10 @@ static int read_token(const char *path) {
         int r = guard_read_token(&page.guard, path);
 
         if (r == -EPERM)
-                return complain(EXIT_CONFIGURATION, "%s: everybody may read it: chmod o= %s", path, path);
+                return complain(PROGRAM, EXIT_CONFIGURATION, "%s: everybody may read it: chmod o= %s", path, path);
         if (r == -EINVAL)
-                return complain(EXIT_CONFIGURATION, "%s: its first line must be a token of %d characters or more", path, GUARD_TOKEN_MIN);
-        return r < 0 ? complain(EXIT_CONFIGURATION, "%s: %s", path, strerror(-r)) : EXIT_DONE;
+                return complain(PROGRAM, EXIT_CONFIGURATION, "%s: its first line must be a token of %d characters or more", path, GUARD_TOKEN_MIN);
+        return r < 0 ? complain(PROGRAM, EXIT_CONFIGURATION, "%s: %s", path, strerror(-r)) : EXIT_DONE;
 }
 
 int main(int argc, char **argv) {
@@ -397,20 +386,20 @@ int main(int argc, char **argv) {
                 return code;
         r = survey_new(&a.survey.options, &survey);
         if (r < 0)
-                return r == -EINVAL ? EXIT_USAGE : complain(EXIT_FAILED, "%s", strerror(-r));
+                return r == -EINVAL ? EXIT_USAGE : complain(PROGRAM, EXIT_FAILED, "%s", strerror(-r));
         /* First of all, so that it has neither token nor listener. It ends when we do. */
         r = reader_start(survey, &page.reader, &reader);
         survey_free(survey);
         if (r < 0)
-                return complain(EXIT_FAILED, "no second process: %s", strerror(-r));
+                return complain(PROGRAM, EXIT_FAILED, "no second process: %s", strerror(-r));
         code = a.token_file ? read_token(a.token_file) : EXIT_DONE;
         if (code != EXIT_DONE)
                 return code;
         listener = open_listener(&a);
         if (listener < 0)
-                return complain(EXIT_FAILED, "it cannot listen there: %s", strerror(-listener));
+                return complain(PROGRAM, EXIT_FAILED, "it cannot listen there: %s", strerror(-listener));
         if (!describe_listener(listener, address) && !page.guard.token[0])
-                return complain(EXIT_CONFIGURATION, "%s is more than this host: that wants a --token-file", address);
+                return complain(PROGRAM, EXIT_CONFIGURATION, "%s is more than this host: that wants a --token-file", address);
         (void) printf("http://%s/\n", address);
         (void) fflush(stdout);
 
@@ -419,5 +408,5 @@ int main(int argc, char **argv) {
         (void) waitpid(reader, NULL, 0);
         free(page.document);
         free(page.coming.data);
-        return r < 0 ? complain(EXIT_FAILED, "%s", r == -ECONNRESET ? "the process that asks the services has ended" : strerror(-r)) : EXIT_DONE;
+        return r < 0 ? complain(PROGRAM, EXIT_FAILED, "%s", r == -ECONNRESET ? "the process that asks the services has ended" : strerror(-r)) : EXIT_DONE;
 }

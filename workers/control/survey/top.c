@@ -3,9 +3,9 @@
  * wazo-top, which is "wazo-suite top": the suite, live, on a terminal; once, where there is none.
  */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/complain.h"
 #include "workers/control/client/format.h"
 #include "workers/control/survey/survey.h"
 #include "workers/control/survey/terminal.h"
@@ -36,17 +36,6 @@ static const char help_text[] =
         "  --help\n\n"
         "Exit codes: 0 done, 1 it cannot be shown, 2 wrong usage or a manifest that is wrong, 3 the one service does not answer.\n";
 
-static _printf_(2, 3) int complain(int code, const char *format, ...) {
-        va_list ap;
-
-        (void) fputs(PROGRAM ": ", stderr);
-        va_start(ap, format);
-        (void) vfprintf(stderr, format, ap);
-        va_end(ap);
-        (void) fputc('\n', stderr);
-        return code;
-}
-
 /* Returns an exit code, or -1 to go on. */
 static int parse(int argc, char **argv, struct arguments *a) {
         enum { INTERVAL = 256, ONCE, JSON, HELP };
@@ -66,7 +55,7 @@ static int parse(int argc, char **argv, struct arguments *a) {
                 case INTERVAL:
                         a->interval = strtod(optarg, &end);
                         if (end == optarg || *end || !(a->interval >= 0.2 && a->interval <= 3600))
-                                return complain(EXIT_USAGE, "--interval wants seconds from 0.2 to 3600, not '%s'", optarg);
+                                return complain(PROGRAM, EXIT_USAGE, "--interval wants seconds from 0.2 to 3600, not '%s'", optarg);
                         break;
                 case ONCE: a->once = true; break;
                 case JSON: a->json = a->once = true; break;
@@ -79,9 +68,9 @@ static int parse(int argc, char **argv, struct arguments *a) {
                         return EXIT_USAGE;
                 default:
                         if (survey_option(&a->survey, c, optarg) < 0)
-                                return complain(EXIT_USAGE, "--service, --socket and --dev exclude each other, and take a name, or a path");
+                                return complain(PROGRAM, EXIT_USAGE, "--service, --socket and --dev exclude each other, and take a name, or a path");
                 }
-        return optind < argc ? complain(EXIT_USAGE, "there is nothing to say behind the options: '%s'", argv[optind]) : -1;
+        return optind < argc ? complain(PROGRAM, EXIT_USAGE, "there is nothing to say behind the options: '%s'", argv[optind]) : -1;
 }
 
 /* What is shown, allocated; NULL without memory. */
@@ -113,16 +102,16 @@ static int look_once(struct survey *survey, const struct arguments *a) {
         int code = EXIT_DONE;
 
         if (!document)
-                return complain(EXIT_FAILED, "out of memory");
+                return complain(PROGRAM, EXIT_FAILED, "out of memory");
         if (is_alone(&a->survey.options) && streq(get_string(first, "state"), "unknown"))
-                code = complain(EXIT_UNREACHABLE, "%s: %s", get_string(first, "socket"), get_string(first, "text"));
+                code = complain(PROGRAM, EXIT_UNREACHABLE, "%s: %s", get_string(first, "socket"), get_string(first, "text"));
         else if (a->json) {
                 (void) json_dumpf(document, stdout, JSON_INDENT(2));
                 (void) putchar('\n');
         } else
                 view_write(stdout, document);
         json_decref(document);
-        return fflush(stdout) == 0 ? code : complain(EXIT_FAILED, "cannot write: %s", strerror(errno));
+        return fflush(stdout) == 0 ? code : complain(PROGRAM, EXIT_FAILED, "cannot write: %s", strerror(errno));
 }
 
 static int look_again_and_again(struct survey *survey, const struct arguments *a) {
@@ -151,7 +140,7 @@ static int look_again_and_again(struct survey *survey, const struct arguments *a
         }
         terminal_leave();
         free(text);
-        return r < 0 ? complain(EXIT_FAILED, "the terminal is gone: %s", strerror(-r)) : EXIT_DONE;
+        return r < 0 ? complain(PROGRAM, EXIT_FAILED, "the terminal is gone: %s", strerror(-r)) : EXIT_DONE;
 }
 
 int main(int argc, char **argv) {
@@ -164,7 +153,7 @@ int main(int argc, char **argv) {
         format_init();
         r = survey_new(&a.survey.options, &survey);
         if (r < 0)
-                return r == -EINVAL ? EXIT_USAGE : complain(EXIT_FAILED, "%s", strerror(-r));
+                return r == -EINVAL ? EXIT_USAGE : complain(PROGRAM, EXIT_FAILED, "%s", strerror(-r));
         if (a.once || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
                 r = look_once(survey, &a);
         else
