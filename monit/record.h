@@ -9,7 +9,8 @@
 
 #include "monit/state.h"
 
-#define RECORD_DIR "/var/lib/wazo-suite/monit"
+/* Below the directory of monit's own: Debian 13 lets it write nowhere else. */
+#define RECORD_DIR "/var/lib/monit/wazo-suite"
 #define RECORD_CHECK_PREFIX "suite-" /* before the service, in the names of our checks */
 
 /* With more, the oldest goes for each that comes. */

@@ -116,7 +116,7 @@ class Host:
 
     def records(self):
         """Of what has not been published, in its order."""
-        files = sorted(glob.glob(self.path('/var/lib/wazo-suite/monit/spool/*.json')))
+        files = sorted(glob.glob(self.path('/var/lib/monit/wazo-suite/spool/*.json')))
         return [json.loads(self.read(path[len(self.root):])) for path in files]
 
     def states(self, service='acme'):
@@ -434,7 +434,7 @@ def test_record_of_changes(host):
     data = message['body'].pop('data')
     assert message['body'] == headers
     assert data == {'service': 'acme', 'state': 'degraded', 'previous': None, 'exit_code': 1, 'text': 'user is backoff: exit 1', 'host': 'pbx'}
-    assert json.loads(host.read('/var/lib/wazo-suite/monit/state/acme.json'))['data'] == data
+    assert json.loads(host.read('/var/lib/monit/wazo-suite/state/acme.json'))['data'] == data
     for service in ('../x', 'x/y', ''):
         host.hook(service, 2, 'failed')
     assert len(host.records()) == 1
@@ -444,14 +444,14 @@ def test_record_of_changes(host):
 
 def test_the_spool_is_bounded(host):
     host.hook('acme', 0, 'running')
-    first, = os.listdir(host.path('/var/lib/wazo-suite/monit/spool'))
+    first, = os.listdir(host.path('/var/lib/monit/wazo-suite/spool'))
     for i in range(1, 1005):
-        shutil.copy(host.path(f'/var/lib/wazo-suite/monit/spool/{first}'),
-                    host.path(f'/var/lib/wazo-suite/monit/spool/{int(first[:20]) + i:020}.json'))
+        shutil.copy(host.path(f'/var/lib/monit/wazo-suite/spool/{first}'),
+                    host.path(f'/var/lib/monit/wazo-suite/spool/{int(first[:20]) + i:020}.json'))
     host.hook('acme', 2, 'failed')
-    names = sorted(os.listdir(host.path('/var/lib/wazo-suite/monit/spool')))
+    names = sorted(os.listdir(host.path('/var/lib/monit/wazo-suite/spool')))
     assert len(names) == 1000 and first not in names
-    assert json.loads(host.read(f'/var/lib/wazo-suite/monit/spool/{names[-1]}'))['body']['data']['state'] == 'failed'
+    assert json.loads(host.read(f'/var/lib/monit/wazo-suite/spool/{names[-1]}'))['body']['data']['state'] == 'failed'
 
 
 def test_events_wait_for_the_broker(host, broker):
@@ -461,7 +461,7 @@ def test_events_wait_for_the_broker(host, broker):
     assert host.hook('acme', 2, 'failed: one', check=False).returncode == 1
     assert host.hook('acme', 3, 'hung: two', check=False).returncode == 1
     assert host.states() == ['failed', 'hung']
-    host.write('/var/lib/wazo-suite/monit/spool/00000000000000000001.json', 'no message')
+    host.write('/var/lib/monit/wazo-suite/spool/00000000000000000001.json', 'no message')
     host.write('/etc/wazo-suite/monit.yml', broker.settings(exchange))
     done = subprocess.run([HOOK, '--root', host.root, '--publish'], env=clean_environment(MONIT_SERVICE='suite-events'), capture_output=True,
                           text=True, timeout=60)
@@ -469,7 +469,7 @@ def test_events_wait_for_the_broker(host, broker):
     host.hook('acme', 0, 'running')
     messages = observer.take(3, more=0.3)
     assert [m.body['data']['state'] for m in messages] == ['failed', 'hung', 'running'] and host.records() == []
-    assert not os.listdir(host.path('/var/lib/wazo-suite/monit/spool'))
+    assert not os.listdir(host.path('/var/lib/monit/wazo-suite/spool'))
     last = messages[2]
     assert last.headers == {key: value for key, value in last.body.items() if key != 'data'}
     assert last.routing_key == 'suite.services.acme.state' and last.properties.content_type == 'application/json'

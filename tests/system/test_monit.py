@@ -93,7 +93,7 @@ def host(confd):
 def running(host):
     """All run, monit has seen it, and nothing happened yet."""
     host.sh(f'rm -f {DISABLED}; systemctl reset-failed; systemctl start {" ".join(DAEMONS)} wazo-suite-confd; systemctl stop monit; '
-            f'rm -rf /var/lib/wazo-suite/monit /var/lib/monit/*; rm -f {LOG}; systemctl start monit')
+            f'rm -rf /var/lib/monit/wazo-suite /var/lib/monit/*; rm -f {LOG}; systemctl start monit')
     cycles(host, 3)
     assert states(host) == {} and restarts(host) == []
     return host
@@ -112,7 +112,7 @@ def restarts(host):
 
 def messages(host):
     """Of the hook, in their order."""
-    text = host.sh('cat /var/lib/wazo-suite/monit/spool/*.json 2>/dev/null | sed "s/}{/}\\n{/g"', check=False)
+    text = host.sh('cat /var/lib/monit/wazo-suite/spool/*.json 2>/dev/null | sed "s/}{/}\\n{/g"', check=False)
     return [json.loads(line)['body']['data'] for line in text.splitlines()]
 
 
@@ -316,5 +316,5 @@ def test_purged(running):
     running.apt('purge', 'wazo-suite-monitoring')
     assert set(running.sh(f'ls {CONF}').split()) == set(THEIRS)
     assert 'Control file syntax OK' in running.sh('monit -t') and running.active('monit') == 'active'
-    assert not os.path.exists(running.file('/var/lib/wazo-suite/monit')) and not os.path.exists(running.file('/usr/share/wazo-suite/monit'))
+    assert not os.path.exists(running.file('/var/lib/monit/wazo-suite')) and not os.path.exists(running.file('/usr/share/wazo-suite/monit'))
     wait_for(lambda: 'suite-' not in running.sh('monit -B summary', check=False), 20)
