@@ -124,21 +124,24 @@ static const char *find_missing(const struct look *l, const struct manifest *m) 
         return NULL;
 }
 
-/* Nothing is to be done about a service that is amiss for a reason which is not its own. */
-static void excuse(const struct look *l, const struct manifest *m, struct verdict *v) {
+/*
+ * Nothing is to be done about a service that is amiss for a reason which is not its own. @maintenance: wazo-service was at work
+ * before it was looked at. It makes the file while it is, so the file is looked for last: one of both is seen.
+ */
+static void excuse(const struct look *l, const struct manifest *m, bool maintenance, struct verdict *v) {
         char why[VERDICT_TEXT_SIZE];
         const char *missing;
 
         (void) strcopy(why, sizeof(why), v->text);
-        if (v->state == MONIT_HUNG && is_kept_down(l, m)) {
-                verdict_set(v, MONIT_DEGRADED, "%.300s; " DISABLED_FILE " would keep it from starting again", why);
-                return;
-        }
+        maintenance = maintenance || maintenance_is_on(l->root);
         if (is_kept_down(l, m)) {
-                verdict_set(v, MONIT_DISABLED, DISABLED_FILE " keeps it down");
+                if (v->state == MONIT_HUNG)
+                        verdict_set(v, MONIT_DEGRADED, "%.300s; " DISABLED_FILE " would keep it from starting again", why);
+                else
+                        verdict_set(v, MONIT_DISABLED, DISABLED_FILE " keeps it down");
                 return;
         }
-        if (maintenance_is_on(l->root)) {
+        if (maintenance) {
                 verdict_set(v, MONIT_MAINTENANCE, "wazo-service is at work; meanwhile: %.300s", why);
                 return;
         }
@@ -150,10 +153,12 @@ static void excuse(const struct look *l, const struct manifest *m, struct verdic
 }
 
 void look_at(const struct look *l, const struct manifest *m, struct verdict *ret) {
+        bool maintenance = maintenance_is_on(l->root);
+
         if (m->kind == MANIFEST_NATIVE && workers_ask(l->root, m, ret) >= 0)
                 return;
         if (look_by_systemd(l, m, ret) < 0)
                 return;
         if (ret->state == MONIT_FAILED || ret->state == MONIT_HUNG || ret->state == MONIT_STOPPED)
-                excuse(l, m, ret);
+                excuse(l, m, maintenance, ret);
 }
