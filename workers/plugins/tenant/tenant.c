@@ -24,14 +24,14 @@ static int uuid_of(struct wazo_context *ctx, const json_t *event, const char **r
 }
 
 static int on_added(struct wazo_context *ctx, const json_t *event) {
-        const char *uuid;
+        const char *uuid = NULL;
         int r = uuid_of(ctx, event, &uuid);
 
         return r < 0 ? r : tenant_added(ctx, uuid, wazo_string(json_object_get(event, "data"), "slug"));
 }
 
 static int on_deleted(struct wazo_context *ctx, const json_t *event) {
-        const char *uuid;
+        const char *uuid = NULL;
         int r = uuid_of(ctx, event, &uuid);
 
         return r < 0 ? r : tenant_deleted(ctx, uuid);
