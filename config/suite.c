@@ -312,8 +312,15 @@ int suite_read(const char *const *dirs, struct findings *findings, struct suite 
         return 0;
 }
 
+int suite_dirs_add(struct suite_dirs *dirs, const char *dir) {
+        if (dirs->n == SUITE_DIRS_MAX)
+                return -E2BIG;
+        dirs->at[dirs->n++] = dir;
+        return 0;
+}
+
 int suite_load(const char *root, const char *const *more, struct findings *findings, struct suite *ret) {
-        const char *dirs[SUITE_DIRS_MAX + 1];
+        const char *dirs[SUITE_DIRS_MAX + 2 + 1];
         struct paths paths;
         char etc[512];
         size_t n = 0;
@@ -325,7 +332,7 @@ int suite_load(const char *root, const char *const *more, struct findings *findi
         if (snprintf(etc, sizeof(etc), "%s%s", root, ETC_SERVICES) >= (int) sizeof(etc))
                 return -ENAMETOOLONG;
         for (; more && more[n]; n++)
-                if (n == SUITE_DIRS_MAX - 2)
+                if (n == SUITE_DIRS_MAX)
                         return -E2BIG;
                 else
                         dirs[n] = more[n];

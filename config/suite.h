@@ -9,7 +9,7 @@
 #include "config/manifest.h"
 
 #define SUITE_SERVICES_MAX 256
-#define SUITE_DIRS_MAX 8
+#define SUITE_DIRS_MAX 6
 
 struct suite {
         struct manifest *services; /* sorted by name */
@@ -17,6 +17,15 @@ struct suite {
 };
 
 #define SUITE_NULL ((struct suite) {0})
+
+/* Directories of manifests that a command line names, each with --services-dir: they go before the usual ones. */
+struct suite_dirs {
+        const char *at[SUITE_DIRS_MAX + 1]; /* NULL-terminated */
+        size_t n;
+};
+
+/* @dir must outlive @dirs. -E2BIG: one too many. */
+int suite_dirs_add(struct suite_dirs *dirs, const char *dir) _must_check_;
 
 /*
  * Reads each *.yml of @dirs (NULL-terminated; one that is not there counts as empty). Of two with one name, the one
@@ -27,7 +36,7 @@ struct suite {
 int suite_read(const char *const *dirs, struct findings *findings, struct suite *ret) _must_check_;
 
 /*
- * The same for the usual directories: @more (NULL-terminated, or NULL) first, then ROOT/etc/wazo-suite/services.d,
+ * The same for the usual directories: @more (NULL-terminated, or NULL; at most SUITE_DIRS_MAX) first, then ROOT/etc/wazo-suite/services.d,
  * then the shipped ones. @root is "" for this host.
  */
 int suite_load(const char *root, const char *const *more, struct findings *findings, struct suite *ret) _must_check_;

@@ -29,9 +29,8 @@ int command_parse(int argc, char **argv, void (*help)(void), struct command *ret
                 case ROOT: c.root = optarg; break;
                 case SERVICES_DIR:
                         *ret_why = "too many directories";
-                        if (c.n_dirs + 1 >= ELEMENTSOF(c.services_dirs))
+                        if (suite_dirs_add(&c.services_dirs, optarg) < 0)
                                 return -EINVAL;
-                        c.services_dirs[c.n_dirs++] = optarg;
                         break;
                 case 'h': help(); return 0;
                 default: return -EINVAL;
@@ -86,7 +85,7 @@ void command_look(const struct command *c, struct seen *ret) {
         const struct manifest *m;
 
         *ret = (struct seen) {0};
-        if (suite_load(c->root, c->services_dirs, &findings, &suite) < 0) {
+        if (suite_load(c->root, c->services_dirs.at, &findings, &suite) < 0) {
                 verdict_set(&ret->verdict, MONIT_UNKNOWN, "the manifests cannot be read");
         } else {
                 m = suite_find(&suite, c->service);

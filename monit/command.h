@@ -8,8 +8,7 @@
 
 struct command {
         const char *root, *service;
-        const char *services_dirs[SUITE_DIRS_MAX - 1];
-        size_t n_dirs;
+        struct suite_dirs services_dirs;
 };
 
 /* What was seen of whom. */

@@ -15,8 +15,7 @@ enum exit_code { EXIT_DONE, EXIT_DIFFERENT, EXIT_USAGE };
 #define PROGRAM "wazo-suite generate"
 
 struct arguments {
-        const char *services_dirs[SUITE_DIRS_MAX - 1];
-        size_t n_dirs;
+        struct suite_dirs services_dirs;
         const char *output, *root, *prefix, *sysconfdir;
         bool install;
         bool diff;
@@ -85,9 +84,8 @@ static int parse(int argc, char **argv, struct arguments *a) {
                                 return complain(PROGRAM, EXIT_USAGE, "'%s' is no version of systemd", optarg);
                         break;
                 case SERVICES_DIR:
-                        if (a->n_dirs == ELEMENTSOF(a->services_dirs) - 1)
+                        if (suite_dirs_add(&a->services_dirs, optarg) < 0)
                                 return complain(PROGRAM, EXIT_USAGE, "too many --services-dir");
-                        a->services_dirs[a->n_dirs++] = optarg;
                         break;
                 case 'h':
                 case HELP:
@@ -275,7 +273,7 @@ int main(int argc, char **argv) {
 
         if (r >= 0)
                 return r;
-        r = suite_load(arguments.root, arguments.services_dirs, &findings, &suite);
+        r = suite_load(arguments.root, arguments.services_dirs.at, &findings, &suite);
         if (r < 0)
                 return complain(PROGRAM, EXIT_USAGE, "cannot read the manifests: %s", strerror(-r));
         findings_print(&findings, stderr);

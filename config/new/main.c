@@ -16,8 +16,7 @@ enum exit_code { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
 struct arguments {
         const char *command; /* as in "wazo-suite COMMAND" */
-        const char *services_dirs[SUITE_DIRS_MAX - 1];
-        size_t n_dirs;
+        struct suite_dirs services_dirs;
         const char *name, *service, *plugin, *output;
         long port; /* 0: not given */
 };
@@ -193,9 +192,8 @@ static int parse(int argc, char **argv, const struct job *job, struct arguments 
                                 return complain(a, EXIT_USAGE, "'%s' is no port", optarg);
                         break;
                 case SERVICES_DIR:
-                        if (a->n_dirs == ELEMENTSOF(a->services_dirs) - 1)
+                        if (suite_dirs_add(&a->services_dirs, optarg) < 0)
                                 return complain(a, EXIT_USAGE, "too many --services-dir");
-                        a->services_dirs[a->n_dirs++] = optarg;
                         break;
                 case 'h':
                 case HELP:
@@ -229,7 +227,7 @@ int main(int argc, char **argv) {
         r = parse(argc, argv, job, &a);
         if (r >= 0)
                 return r;
-        r = suite_load("", a.services_dirs, &findings, &suite);
+        r = suite_load("", a.services_dirs.at, &findings, &suite);
         if (r < 0)
                 return complain(&a, EXIT_FAILED, "cannot read the manifests: %s", strerror(-r));
         findings_print(&findings, stderr);

@@ -173,6 +173,8 @@ def test_without_systemd_ours_are_seen(service):
     (['--dev', '/nonexistent'], 3, 'nobody listens'),
     (['--dev', '/a', '--service', 'b'], 2, 'exclude each other'),
     (['--interval', '0'], 2, '--interval wants seconds'),
+    (['--service', 'a/b'], 2, "'a/b' is no name of a service"),
+    (['--services-dir', '/a'] * 7, 2, 'too many --services-dir'),
     (['more'], 2, 'there is nothing to say'),
 ])
 def test_what_is_wrong(words, code, message):

@@ -239,6 +239,23 @@ START_TEST(other_is_no_daemon) {
 }
 END_TEST
 
+START_TEST(directories_of_a_command_line_are_bounded) {
+        struct suite_dirs dirs = {0};
+
+        ck_assert_ptr_null(dirs.at[0]);
+        for (unsigned i = 0; i < SUITE_DIRS_MAX; i++)
+                ck_assert_int_eq(suite_dirs_add(&dirs, i == 0 ? files_path("shipped") : "/nonexistent"), 0);
+        ck_assert_int_eq(suite_dirs_add(&dirs, "/one/too/many"), -E2BIG);
+        ck_assert_uint_eq(dirs.n, SUITE_DIRS_MAX);
+        ck_assert_ptr_null(dirs.at[SUITE_DIRS_MAX]);
+
+        /* As many as it takes can be read, and they go before the usual ones. */
+        files_write("shipped/wazo-confd.yml", "service: wazo-confd\nkind: other\ndescription: mine\nconfig: /etc/o/o.conf\n");
+        ck_assert_int_eq(suite_load("/nonexistent", dirs.at, &findings, &suite), 0);
+        ck_assert_str_eq(suite_find(&suite, "wazo-confd")->description, "mine");
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("config-suite");
         TCase *c = tcase_create("suite");
@@ -255,6 +272,7 @@ int main(void) {
         tcase_add_test(c, a_broken_one_is_left_out_and_the_others_are_there);
         tcase_add_test(c, a_circle_of_three_is_found);
         tcase_add_test(c, other_is_no_daemon);
+        tcase_add_test(c, directories_of_a_command_line_are_bounded);
         suite_add_tcase(s, c);
         runner = srunner_create(s);
         srunner_run_all(runner, CK_ENV);

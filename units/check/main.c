@@ -17,8 +17,7 @@ enum exit_code { EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_UNDECIDED = 4 };
 #define DISABLED "/var/lib/wazo/disabled"
 
 struct arguments {
-        const char *services_dirs[SUITE_DIRS_MAX - 1];
-        size_t n_dirs;
+        struct suite_dirs services_dirs;
         const char *root, *show, *nginx_url, *row;
         bool json, all, ask;
 };
@@ -75,9 +74,8 @@ static int parse(int argc, char **argv, struct arguments *a) {
                 case SHOW: a->show = optarg; break;
                 case NGINX: a->nginx_url = optarg; break;
                 case SERVICES_DIR:
-                        if (a->n_dirs == ELEMENTSOF(a->services_dirs) - 1)
+                        if (suite_dirs_add(&a->services_dirs, optarg) < 0)
                                 return complain(PROGRAM, EXIT_USAGE, "too many --services-dir");
-                        a->services_dirs[a->n_dirs++] = optarg;
                         break;
                 case 'h':
                 case HELP:
@@ -221,7 +219,7 @@ int main(int argc, char **argv) {
                 return r;
         if (a.row && !is_row(a.row))
                 return complain(PROGRAM, EXIT_USAGE, "there is no row '%s': try '" PROGRAM " --list'", a.row);
-        r = suite_load(a.root, a.services_dirs, &findings, &suite);
+        r = suite_load(a.root, a.services_dirs.at, &findings, &suite);
         if (r < 0)
                 return complain(PROGRAM, EXIT_USAGE, "cannot read the manifests: %s", strerror(-r));
         findings_print(&findings, stderr);

@@ -4,7 +4,6 @@
  * asks the services, and this one speaks HTTP, with one loop in which nothing waits. While nobody looks both sleep.
  */
 #include <arpa/inet.h>
-#include <getopt.h>
 #include <grp.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -20,6 +19,7 @@
 #include "lib/landlock.h"
 #include "workers/control/survey/guard.h"
 #include "workers/control/survey/page.h"
+#include "workers/control/survey/parse.h"
 #include "workers/control/survey/reader.h"
 
 #define PROGRAM "wazo-suite page"
@@ -32,7 +32,7 @@
 enum exit_code { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CONFIGURATION = 78 };
 
 struct arguments {
-        struct survey_arguments survey;
+        struct survey_options survey;
         const char *token_file;
         struct sockaddr_storage address;
         socklen_t address_size;
@@ -256,39 +256,25 @@ static bool parse_address(const char *text, struct arguments *a) {
         return inet_pton(AF_INET, host, &four->sin_addr) == 1;
 }
 
-/* Returns an exit code, or -1 to go on. */
-static int parse(int argc, char **argv, struct arguments *a) {
-        enum { LISTEN = 256, TOKEN_FILE, HELP };
-        static const struct option table[] = {
-                SURVEY_LONG_OPTIONS,
-                {"listen", required_argument, NULL, LISTEN},
-                {"token-file", required_argument, NULL, TOKEN_FILE},
-                {"help", no_argument, NULL, HELP},
-                {0},
-        };
-        int c;
+enum { LISTEN = 256, TOKEN_FILE };
 
-        (void) parse_address("127.0.0.1:9480", a);
-        while ((c = getopt_long(argc, argv, "h", table, NULL)) >= 0)
-                switch (c) {
-                case LISTEN:
-                        if (!parse_address(optarg, a))
-                                return complain(PROGRAM, EXIT_USAGE, "--listen wants ADDRESS:PORT, the address numeric, not '%s'", optarg);
-                        break;
-                case TOKEN_FILE: a->token_file = optarg; break;
-                case 'h':
-                case HELP:
-                        (void) fputs(help_text, stdout);
-                        return EXIT_DONE;
-                case '?':
-                        (void) fputs("Try '" PROGRAM " --help'.\n", stderr);
-                        return EXIT_USAGE;
-                default:
-                        if (survey_option(&a->survey, c, optarg) < 0)
-                                return complain(PROGRAM, EXIT_USAGE, "--service, --socket and --dev exclude each other, and take a name, or a path");
-                }
-        return optind < argc ? complain(PROGRAM, EXIT_USAGE, "there is nothing to say behind the options: '%s'", argv[optind]) : -1;
+static const struct option options[] = {
+        {"listen", required_argument, NULL, LISTEN},
+        {"token-file", required_argument, NULL, TOKEN_FILE},
+        {0},
+};
+
+static int take(int option, const char *value, void *userdata) {
+        struct arguments *a = userdata;
+
+        if (option == TOKEN_FILE)
+                a->token_file = value;
+        else if (!parse_address(value, a))
+                return complain(PROGRAM, EXIT_USAGE, "--listen wants ADDRESS:PORT, the address numeric, not '%s'", value);
+        return -1;
 }
+
+static const struct survey_program program = {PROGRAM, help_text, options, take};
 
 /* systemd's socket, or our own. */
 static int open_listener(const struct arguments *a) {
@@ -376,15 +362,17 @@ static int read_token(const char *path) {
 }
 
 int main(int argc, char **argv) {
-        struct arguments a = {.survey.options.history = true};
+        struct arguments a = {.survey.history = true};
         char address[80] = "";
         struct survey *survey;
-        int listener, code = parse(argc, argv, &a), r;
+        int listener, code, r;
         pid_t reader;
 
+        (void) parse_address("127.0.0.1:9480", &a);
+        code = survey_parse(&program, argc, argv, &a.survey, &a);
         if (code >= 0)
                 return code;
-        r = survey_new(&a.survey.options, &survey);
+        r = survey_new(&a.survey, &survey);
         if (r < 0)
                 return r == -EINVAL ? EXIT_USAGE : complain(PROGRAM, EXIT_FAILED, "%s", strerror(-r));
         /* First of all, so that it has neither token nor listener. It ends when we do. */

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "config/suite.h"
 #include "workers/control/client/format.h"
 #include "workers/control/survey/ask.h"
 #include "workers/control/survey/process.h"
@@ -58,7 +57,7 @@ int survey_new(const struct survey_options *options, struct survey **ret) {
         s->options = options;
         r = choose_socket(s);
         if (r >= 0 && !s->path[0]) {
-                r = suite_load("", options->services_dirs, &s->findings, &s->suite);
+                r = suite_load("", options->services_dirs.at, &s->findings, &s->suite);
                 findings_print(&s->findings, stderr);
                 if (r >= 0 && !findings_pass(&s->findings))
                         r = -EINVAL;
@@ -307,24 +306,4 @@ json_t *survey_look(struct survey *s) {
         s->n_used = s->allocated = 0;
         s->at = now_monotonic();
         return document;
-}
-
-/* ----- the command line ----- */
-
-int survey_option(struct survey_arguments *a, int option, const char *value) {
-        struct survey_options *o = &a->options;
-
-        switch (option) {
-        case SURVEY_OPTION_SERVICE: o->service = value; break;
-        case SURVEY_OPTION_SOCKET: o->socket = value; break;
-        case SURVEY_OPTION_DEV: o->dev = value; break;
-        case SURVEY_OPTION_SERVICES_DIR:
-                if (a->n_dirs == SURVEY_DIRS_MAX)
-                        return -EINVAL;
-                a->dirs[a->n_dirs++] = value;
-                o->services_dirs = a->dirs;
-                break;
-        default: return -EINVAL;
-        }
-        return !!o->service + !!o->socket + !!o->dev <= 1 && (!o->service || !strchr(o->service, '/')) ? 0 : -EINVAL;
 }

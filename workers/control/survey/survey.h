@@ -19,34 +19,22 @@
 
 #include <jansson.h>
 
-#include "lib/util.h"
+#include "config/suite.h"
 
 struct survey;
 
 struct survey_options {
-        const char *const *services_dirs; /* NULL-terminated, before the usual places; or NULL */
+        struct suite_dirs services_dirs;
         const char *service, *socket, *dev; /* one service only, by at most one of these */
-        bool history;                     /* with events and crashes */
+        bool history;                       /* with events and crashes */
 };
 
 /* @options must outlive it. -EINVAL: a manifest is wrong, which was told on standard error. */
 int survey_new(const struct survey_options *options, struct survey **ret) _must_check_;
 struct survey *survey_free(struct survey *survey);
 
-/* Takes some 5 s at most where services hang, and 10 more where systemd does. What happened since the look before is in "requests" and "cpu_percent". NULL: -ENOMEM. */
+/*
+ * Takes some 5 s at most where services hang, and 10 more where systemd does. What happened since the look before is in
+ * "requests" and "cpu_percent". NULL: -ENOMEM.
+ */
 json_t *survey_look(struct survey *survey) _must_check_;
-
-/* Reads --service, --socket, --dev, --services-dir; 0, -EINVAL for another option or too many of them. For getopt_long(). */
-#define SURVEY_DIRS_MAX 4
-struct survey_arguments {
-        struct survey_options options;
-        const char *dirs[SURVEY_DIRS_MAX + 1];
-        size_t n_dirs;
-};
-enum { SURVEY_OPTION_SERVICE = 512, SURVEY_OPTION_SOCKET, SURVEY_OPTION_DEV, SURVEY_OPTION_SERVICES_DIR };
-#define SURVEY_LONG_OPTIONS                                                   \
-        {"service", required_argument, NULL, SURVEY_OPTION_SERVICE},          \
-        {"socket", required_argument, NULL, SURVEY_OPTION_SOCKET},            \
-        {"dev", required_argument, NULL, SURVEY_OPTION_DEV},                  \
-        {"services-dir", required_argument, NULL, SURVEY_OPTION_SERVICES_DIR}
-int survey_option(struct survey_arguments *a, int option, const char *value) _must_check_;

@@ -2,12 +2,11 @@
 /*
  * wazo-top, which is "wazo-suite top": the suite, live, on a terminal; once, where there is none.
  */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "lib/complain.h"
 #include "workers/control/client/format.h"
-#include "workers/control/survey/survey.h"
+#include "workers/control/survey/parse.h"
 #include "workers/control/survey/terminal.h"
 #include "workers/control/survey/view.h"
 
@@ -17,7 +16,7 @@ enum exit_code { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE };
 #define PROGRAM "wazo-suite top"
 
 struct arguments {
-        struct survey_arguments survey;
+        struct survey_options survey;
         double interval;
         bool once, json;
 };
@@ -36,42 +35,32 @@ static const char help_text[] =
         "  --help\n\n"
         "Exit codes: 0 done, 1 it cannot be shown, 2 wrong usage or a manifest that is wrong, 3 the one service does not answer.\n";
 
-/* Returns an exit code, or -1 to go on. */
-static int parse(int argc, char **argv, struct arguments *a) {
-        enum { INTERVAL = 256, ONCE, JSON, HELP };
-        static const struct option table[] = {
-                SURVEY_LONG_OPTIONS,
-                {"interval", required_argument, NULL, INTERVAL},
-                {"once", no_argument, NULL, ONCE},
-                {"json", no_argument, NULL, JSON},
-                {"help", no_argument, NULL, HELP},
-                {0},
-        };
-        char *end;
-        int c;
+enum { INTERVAL = 256, ONCE, JSON };
 
-        while ((c = getopt_long(argc, argv, "h", table, NULL)) >= 0)
-                switch (c) {
-                case INTERVAL:
-                        a->interval = strtod(optarg, &end);
-                        if (end == optarg || *end || !(a->interval >= 0.2 && a->interval <= 3600))
-                                return complain(PROGRAM, EXIT_USAGE, "--interval wants seconds from 0.2 to 3600, not '%s'", optarg);
-                        break;
-                case ONCE: a->once = true; break;
-                case JSON: a->json = a->once = true; break;
-                case 'h':
-                case HELP:
-                        (void) fputs(help_text, stdout);
-                        return EXIT_DONE;
-                case '?':
-                        (void) fputs("Try '" PROGRAM " --help'.\n", stderr);
-                        return EXIT_USAGE;
-                default:
-                        if (survey_option(&a->survey, c, optarg) < 0)
-                                return complain(PROGRAM, EXIT_USAGE, "--service, --socket and --dev exclude each other, and take a name, or a path");
-                }
-        return optind < argc ? complain(PROGRAM, EXIT_USAGE, "there is nothing to say behind the options: '%s'", argv[optind]) : -1;
+static const struct option options[] = {
+        {"interval", required_argument, NULL, INTERVAL},
+        {"once", no_argument, NULL, ONCE},
+        {"json", no_argument, NULL, JSON},
+        {0},
+};
+
+static int take(int option, const char *value, void *userdata) {
+        struct arguments *a = userdata;
+        char *end;
+
+        switch (option) {
+        case INTERVAL:
+                a->interval = strtod(value, &end);
+                if (end == value || *end || !(a->interval >= 0.2 && a->interval <= 3600))
+                        return complain(PROGRAM, EXIT_USAGE, "--interval wants seconds from 0.2 to 3600, not '%s'", value);
+                break;
+        case ONCE: a->once = true; break;
+        case JSON: a->json = a->once = true; break;
+        }
+        return -1;
 }
+
+static const struct survey_program program = {PROGRAM, help_text, options, take};
 
 /* What is shown, allocated; NULL without memory. */
 static char *make_text(struct survey *survey) {
@@ -103,7 +92,7 @@ static int look_once(struct survey *survey, const struct arguments *a) {
 
         if (!document)
                 return complain(PROGRAM, EXIT_FAILED, "out of memory");
-        if (is_alone(&a->survey.options) && streq(get_string(first, "state"), "unknown"))
+        if (is_alone(&a->survey) && streq(get_string(first, "state"), "unknown"))
                 code = complain(PROGRAM, EXIT_UNREACHABLE, "%s: %s", get_string(first, "socket"), get_string(first, "text"));
         else if (a->json) {
                 (void) json_dumpf(document, stdout, JSON_INDENT(2));
@@ -144,14 +133,14 @@ static int look_again_and_again(struct survey *survey, const struct arguments *a
 }
 
 int main(int argc, char **argv) {
-        struct arguments a = {.interval = 2, .survey.options.history = true};
+        struct arguments a = {.interval = 2, .survey.history = true};
         struct survey *survey;
-        int r = parse(argc, argv, &a);
+        int r = survey_parse(&program, argc, argv, &a.survey, &a);
 
         if (r >= 0)
                 return r;
         format_init();
-        r = survey_new(&a.survey.options, &survey);
+        r = survey_new(&a.survey, &survey);
         if (r < 0)
                 return r == -EINVAL ? EXIT_USAGE : complain(PROGRAM, EXIT_FAILED, "%s", strerror(-r));
         if (a.once || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
