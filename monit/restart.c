@@ -28,7 +28,7 @@ static int take_lock(const struct command *c) {
 
         if (snprintf(path, sizeof(path), "%s" LOCK_PATH, c->root) >= (int) sizeof(path))
                 return -ENAMETOOLONG;
-        fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+        fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW, LOCK_MODE);
         if (fd < 0)
                 return -errno;
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {

@@ -140,6 +140,15 @@ def test_json(running, service):
     assert {s['state'] for s in answer['services']} == {'running'} and answer['exit'] == 0
     answer = json.loads(service('--json', 'stop', 'wazo').out)
     assert {s['name']: s['outcome'] for s in answer['services']} == dict.fromkeys(WAZO, 'ok')
+    answer = json.loads(service('--json', 'restart', 'wazo').out)
+    assert {s['outcome'] for s in answer['stop']['services']} == {'ignored'} and answer['exit'] == 0
+    assert {s['outcome'] for s in answer['start']['services']} == {'ok'}
+
+
+def test_who_reads_its_lines_may_go(running, service):
+    assert running.sh('wazo-service restart wazo | head -n 1') == 'Closing port 5060.\n'
+    assert service('--lock', '60', 'start').code == 0  # after the other
+    assert service('status').code == 0 and drops(running) == []
 
 
 def test_stop_and_start(running, service):
@@ -262,6 +271,8 @@ def test_one_at_a_time(running, service):
         answer = service('stop', '--lock', '1')
         assert answer.code == 1 and answer.out == ''
         assert 'waiting for "wazo-service restart wazo" (pid' in answer.err and 'nothing was done' in answer.err
+        # Whoever could read it could hold everybody up.
+        assert running.sh('stat -c "%U %a" /run/wazo-service.lock') == 'root 600\n'
     finally:
         assert first.wait(60) == 0
     assert service('status').code == 0

@@ -49,6 +49,20 @@ START_TEST(the_rescue_removes_it) {
 }
 END_TEST
 
+/* A drop that is there already, but behind who accepts, or of a form that the rescue does not remove, closes nothing. */
+START_TEST(a_drop_further_down_is_none) {
+        IPTABLES("-A", "INPUT", "-p", "udp", "--dport", "5060", "-m", "comment", "--comment", "mine", "-j", "DROP");
+        IPTABLES("-I", "INPUT", "-p", "udp", "-j", "ACCEPT");
+        ck_assert_int_eq(firewall_close(), 0);
+        rules_are(NONE DROP "-A INPUT -p udp -j ACCEPT\n"
+                            "-A INPUT -p udp -m udp --dport 5060 -m comment --comment mine -j DROP\n");
+        ck_assert_int_eq(firewall_close(), 0);
+        ck_assert_int_eq(firewall_drops(), 2);
+        ck_assert_int_eq(firewall_open(), 0);
+        rules_are(NONE "-A INPUT -p udp -j ACCEPT\n");
+}
+END_TEST
+
 /* Made by the tool that this one replaces, several times over, or by hand. */
 START_TEST(whoever_made_it) {
         for (int i = 0; i < 3; i++)
@@ -89,6 +103,7 @@ int main(void) {
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, closed_and_opened);
         tcase_add_test(tcase, the_rescue_removes_it);
+        tcase_add_test(tcase, a_drop_further_down_is_none);
         tcase_add_test(tcase, whoever_made_it);
         tcase_add_test(tcase, what_is_not_ours_stays);
         suite_add_tcase(suite, tcase);

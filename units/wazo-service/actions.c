@@ -109,12 +109,16 @@ static json_t *result_json(const struct target *t, const struct run_result *resu
                          "seconds", (double) result->nsec / (double) NSEC_PER_SEC, "why", *result->why ? result->why : NULL);
 }
 
-static void print_json(const char *action, const struct batch *b, int code) {
-        json_t *list = json_array(), *root;
+static json_t *batch_json(const char *action, const struct batch *b, int code) {
+        json_t *list = json_array();
 
         for (size_t i = 0; i < b->n; i++)
                 (void) json_array_append_new(list, result_json(&b->targets[i], &b->results[i]));
-        root = json_pack("{s:s,s:o,s:i}", "action", action, "services", list, "exit", code);
+        return json_pack("{s:s,s:o,s:i}", "action", action, "services", list, "exit", code);
+}
+
+/* Takes @root. */
+static void print_json(json_t *root) {
         if (!root || json_dumpf(root, stdout, JSON_INDENT(1)) < 0)
                 (void) complain("cannot print the answer", -ENOMEM);
         putchar('\n');
@@ -162,8 +166,9 @@ static int stop(struct host *h, const struct action_options *options, struct bat
         return r < 0 || k < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* *ret_done is what became of it, for --json. */
 static int act(struct host *h, const struct action_options *options, const char *name, bool stopping,
-               int (*run)(struct host *h, const struct action_options *options, struct batch *b)) {
+               int (*run)(struct host *h, const struct action_options *options, struct batch *b), json_t **ret_done) {
         _cleanup_batch_ struct batch b = {0};
         int code;
 
@@ -175,24 +180,39 @@ static int act(struct host *h, const struct action_options *options, const char 
         }
         code = run(h, options, &b);
         if (options->json)
-                print_json(name, &b, code);
+                *ret_done = batch_json(name, &b, code);
         return code;
 }
 
 int action_start(struct host *h, const struct action_options *options) {
-        return act(h, options, "start", false, start);
+        json_t *done = NULL;
+        int code = act(h, options, "start", false, start, &done);
+
+        if (done)
+                print_json(done);
+        return code;
 }
 
 int action_stop(struct host *h, const struct action_options *options) {
-        return act(h, options, "stop", true, stop);
+        json_t *done = NULL;
+        int code = act(h, options, "stop", true, stop, &done);
+
+        if (done)
+                print_json(done);
+        return code;
 }
 
 int action_restart(struct host *h, const struct action_options *options) {
-        int stopped, started;
+        json_t *stopped = NULL, *started = NULL;
+        int code, last;
 
-        stopped = action_stop(h, options);
-        started = action_start(h, options);
-        return stopped != EXIT_SUCCESS ? stopped : started;
+        code = act(h, options, "stop", true, stop, &stopped);
+        last = act(h, options, "start", false, start, &started);
+        if (code == EXIT_SUCCESS)
+                code = last;
+        if (stopped || started)
+                print_json(json_pack("{s:s,s:o*,s:o*,s:i}", "action", "restart", "stop", stopped, "start", started, "exit", code));
+        return code;
 }
 
 /* ---- enable, disable ---- */

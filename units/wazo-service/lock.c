@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #define LOOK_NSEC (100 * NSEC_PER_MSEC)
 
@@ -30,7 +31,7 @@ static void write_holder(int fd, const char *what) {
 }
 
 int lock_take(const char *what, unsigned seconds) {
-        _cleanup_close_ int fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+        _cleanup_close_ int fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
         uint64_t deadline = now_monotonic() + seconds * NSEC_PER_SEC;
         static const struct timespec look = {.tv_nsec = LOOK_NSEC};
         bool told = false;
@@ -40,6 +41,9 @@ int lock_take(const char *what, unsigned seconds) {
                 (void) fprintf(stderr, "wazo-service: cannot open %s: %s\n", LOCK_PATH, strerror(errno));
                 return -errno;
         }
+        /* An earlier one may have made it readable. */
+        if (fchmod(fd, LOCK_MODE) < 0)
+                return -errno;
         while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 if (errno != EWOULDBLOCK && errno != EINTR)
                         return -errno;

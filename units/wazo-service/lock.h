@@ -7,6 +7,8 @@
 #include "lib/util.h"
 
 #define LOCK_PATH "/run/wazo-service.lock"
+/* Whoever can read it can lock it: everybody would be held up, and monit told that somebody is at work, by anybody. */
+#define LOCK_MODE 0600
 
 /*
  * Waits for whoever holds it, at most @seconds, and says on standard error for whom. @what, "restart wazo", is told to those who

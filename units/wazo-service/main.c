@@ -3,6 +3,7 @@
  * wazo-service: starts, stops and shows the services of the suite, in their order.
  */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "units/wazo-service/actions.h"
@@ -149,6 +150,8 @@ int main(int argc, char **argv) {
         const char *filter;
         int code;
 
+        /* Whoever reads the lines may go: "stop" and "start" are not to end halfway for it. */
+        (void) signal(SIGPIPE, SIG_IGN);
         code = parse_options(argc, argv, &o);
         if (code >= 0)
                 return code;
