@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/run.h"
 #include "workers/kit/internal.h"
 
 const struct wazo_plugin wazo_plugin = {.abi = WAZO_PLUGIN_ABI, .size = sizeof(struct wazo_plugin), .name = "none"};
@@ -82,6 +83,14 @@ static const struct {
         {&email, "\"a.b+c@localhost\"", "\"a.b+c@localhost\"", NULL},
         {&email, "\"a\"", NULL, "['Not a valid email address.']"},
         {&email, "\"a@b\"", NULL, "['Not a valid email address.']"},
+        {&email, "\"ren\\u00e9@ex\\u00e4mple.fr\"", "\"ren\\u00e9@ex\\u00e4mple.fr\"", NULL},
+        {&email, "\"a@[192.0.2.7]\"", "\"a@[192.0.2.7]\"", NULL},
+        {&email, "\"a@[192.0.2.777]\"", NULL, "['Not a valid email address.']"},
+        {&email, "\"a\\u00a0b@c.de\"", NULL, "['Not a valid email address.']"},
+        {&email, "\"a\\u2026@c.de\"", NULL, "['Not a valid email address.']"},
+        {&email, "\"\\\"a,b\\\"@c.de\"", "\"\\\"a,b\\\"@c.de\"", NULL},
+        {&email, "\"\\\"a b\\\"@c.de\"", NULL, "['Not a valid email address.']"},
+        {&email, "\"\\\"a\\\\\\\"@c.de\"", NULL, "['Not a valid email address.']"},
         {&email, "\"a..b@c.de\"", NULL, "['Not a valid email address.']"},
         {&email, "\"a@-b.de\"", NULL, "['Not a valid email address.']"},
         {&email, "\"a b@c.de\"", NULL, "['Not a valid email address.']"},
@@ -160,15 +169,9 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("kit-validate");
         TCase *tc = tcase_create("validate");
-        SRunner *runner;
-        int failed;
 
         tcase_add_loop_test(tc, value, 0, ELEMENTSOF(cases));
         tcase_add_test(tc, patterns);
         suite_add_tcase(suite, tc);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return check_run(suite);
 }

@@ -163,7 +163,8 @@ int lax_boolean(const char *s);
 
 /* POSIX extended expressions; false for one that is wrong. */
 bool pattern_matches(const char *pattern, const char *s);
-/* name@host.domain: dot-separated atoms before the @, at least two labels behind it, or localhost. */
+/* name@host.domain: words with dots between them or a quoted text before the @; behind it at least two labels, localhost, or an
+ * IPv4 address in brackets. Letters of all languages count, as they do for wazo-confd. */
 bool email_valid(const char *s);
 
 /* ----- members.c ----- */

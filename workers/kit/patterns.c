@@ -1,38 +1,80 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Texts against patterns, and the syntax of e-mail addresses. */
-#include <ctype.h>
+#include <arpa/inet.h>
 #include <regex.h>
 #include <stdio.h>
 #include <strings.h>
 
+#include "lib/fold.h"
 #include "workers/kit/internal.h"
 
 /* ----- e-mail ----- */
 
-static bool email_label(const char *s, size_t n) {
-        if (n == 0 || n > 63 || s[0] == '-' || s[n - 1] == '-')
-                return false;
-        for (size_t i = 0; i < n; i++)
-                if (!isalnum((unsigned char) s[i]) && s[i] != '-')
+/* Letters and digits of ASCII, and what lies in the blocks where other languages have theirs. */
+static bool is_word(uint32_t c) {
+        static const struct {
+                uint32_t first, last;
+        } blocks[] = {{'0', '9'},         {'A', 'Z'},         {'a', 'z'},         {0xc0, 0xd6},         {0xd8, 0xf6}, {0xf8, 0x1fff},
+                      {0x2c00, 0x2dff},   {0x3040, 0xd7ff},   {0xf900, 0xfaff},   {0x10000, 0x1efff},   {0x20000, 0x3ffff}};
+
+        for (unsigned i = 0; i < ELEMENTSOF(blocks); i++)
+                if (c >= blocks[i].first && c <= blocks[i].last)
+                        return true;
+        return false;
+}
+
+/* Whether all of it is words and the signs of @more. */
+static bool all_words(const char *s, size_t n, const char *more) {
+        uint32_t c;
+
+        for (size_t i = 0; i < n;) {
+                i += fold_decode(s + i, n - i, &c);
+                if (!is_word(c) && (c == 0 || c > 0x7f || !strchr(more, (int) c)))
                         return false;
+        }
         return true;
 }
 
+/* Words with dots between them, or anything printable in quotes. */
+static bool email_local_part(const char *s, size_t n) {
+        if (n >= 2 && s[0] == '"' && s[n - 1] == '"') {
+                for (size_t i = 1; i < n - 1; i++) {
+                        bool escaped = s[i] == '\\';
+
+                        i += escaped;
+                        if (i == n - 1 || s[i] < ' ' || s[i] > '~' || (!escaped && (s[i] == '"' || s[i] == ' ')))
+                                return false;
+                }
+                return true;
+        }
+        if (n == 0 || s[0] == '.' || s[n - 1] == '.' || memmem(s, n, "..", 2))
+                return false;
+        return all_words(s, n, ".-!#$%&'*+/=?^_`{}|~");
+}
+
+static bool email_address(const char *s) {
+        size_t n = strlen(s);
+        char address[INET_ADDRSTRLEN];
+        struct in_addr in;
+
+        if (n < 2 || s[0] != '[' || s[n - 1] != ']' || n - 2 >= sizeof(address))
+                return false;
+        memcpy(address, s + 1, n - 2);
+        address[n - 2] = 0;
+        return inet_pton(AF_INET, address, &in) == 1;
+}
+
 bool email_valid(const char *s) {
-        static const char atoms[] = "-!#$%&'*+/=?^_`{}|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-        const char *at = strrchr(s, '@'), *label;
+        const char *at = strrchr(s, '@');
         size_t labels = 0, n;
 
-        if (!at || at == s || s[0] == '.' || at[-1] == '.')
+        if (!at || !email_local_part(s, (size_t) (at - s)))
                 return false;
-        for (const char *c = s; c < at; c++)
-                if (*c == '.' ? c[1] == '.' : !strchr(atoms, *c))
-                        return false;
-        if (strcasecmp(at + 1, "localhost") == 0)
+        if (strcasecmp(at + 1, "localhost") == 0 || email_address(at + 1))
                 return true;
-        for (label = at + 1;; label += n + 1) {
+        for (const char *label = at + 1;; label += n + 1) {
                 n = strcspn(label, ".");
-                if (!email_label(label, n))
+                if (n == 0 || n > 63 || label[0] == '-' || label[n - 1] == '-' || !all_words(label, n, "-"))
                         return false;
                 labels++;
                 if (!label[n])
