@@ -36,6 +36,13 @@ static bool matches(struct service *s, uint32_t slot, const char *name) {
         return streq(p->name, name) || is_base(name, p->name) || (unit->plan && unit->plan->plugin[0] && streq(unit->plan->plugin, name));
 }
 
+static bool names_control(struct service *s, const char *name) {
+        for (uint32_t slot = 0; slot < s->policy.n_slots; slot++)
+                if (matches(s, slot, name) && policy_slot(&s->policy, slot)->rules.kind == WIRE_KIND_CONTROL)
+                        return true;
+        return false;
+}
+
 static void for_workers(struct process *control, uint64_t id, const struct wire_command *command, enum policy_event_type event,
                         const char *done) {
         struct service *s = control->service;
@@ -67,6 +74,10 @@ static void roll(struct process *control, uint64_t id, const struct wire_command
 static void hold(struct process *control, uint64_t id, const struct wire_command *command) {
         if (!command->worker[0]) {
                 command_answer(control, id, -EINVAL, -1, "say which worker is to be held");
+                return;
+        }
+        if (names_control(control->service, command->worker)) {
+                command_answer(control, id, -EPERM, -1, "control is not held: nobody could reset it; restart it instead");
                 return;
         }
         for_workers(control, id, command, EVENT_HOLD, "held until reset");

@@ -187,10 +187,14 @@ int main(int argc, char **argv) {
         r = block_signals();
         if (r >= 0)
                 r = spawn_prepare();
-        if (r >= 0 && options.request.dev_dir)
-                r = devdir_prepare(options.request.dev_dir);
         if (r < 0)
                 return complain(EXIT_FAILURE, "cannot begin: %s", strerror(-r));
+        if (options.request.dev_dir) {
+                r = devdir_prepare(options.request.dev_dir);
+                if (r < 0)
+                        return complain(EXIT_FAILURE, "cannot make --dev '%s', or what belongs into it: %s", options.request.dev_dir,
+                                        strerror(-r));
+        }
 
         r = run(&s);
         /* systemd starts us again at once, which is meant for a service that was running. */

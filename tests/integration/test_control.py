@@ -68,6 +68,13 @@ def test_exit_codes(service):
     assert suite('--help').returncode == suite('--version').returncode == 0
 
 
+def test_control_cannot_be_held(service):
+    """Nobody could ask for its reset."""
+    done = service.suite('hold', 'control')
+    assert done.returncode == 1 and 'nobody could reset it' in done.stderr, done
+    assert service.worker('control')['state'] == 'ready'
+
+
 def test_near_names(service):
     done = service.suite('restart', 'uzer')
     assert done.returncode == 1 and 'user' in done.stderr, done
