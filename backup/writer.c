@@ -13,6 +13,8 @@
 
 #define BUFFER_SIZE (256U * 1024)
 #define GZIP_LEVEL 6
+/* What eleven octal digits hold, in 2242: beyond, and before 1970, libarchive writes another time than it was given. */
+#define MTIME_MAX ((INT64_C(1) << 33) - 1)
 
 struct writer {
         struct archive *archive;
@@ -146,7 +148,8 @@ static void describe(struct writer *w, const char *path, const struct stat *st) 
         archive_entry_set_gid(w->entry, st->st_gid);
         archive_entry_set_uname(w->entry, user);
         archive_entry_set_gname(w->entry, group);
-        archive_entry_set_mtime(w->entry, st->st_mtime, 0);
+        line->mtime = MAX(MIN((int64_t) st->st_mtime, MTIME_MAX), (int64_t) 0);
+        archive_entry_set_mtime(w->entry, (time_t) line->mtime, 0);
         archive_entry_set_size(w->entry, S_ISREG(st->st_mode) ? st->st_size : 0);
         archive_entry_set_dev(w->entry, st->st_dev);
         archive_entry_set_ino64(w->entry, (la_int64_t) st->st_ino);
@@ -154,7 +157,6 @@ static void describe(struct writer *w, const char *path, const struct stat *st) 
 
         line->kind = S_ISDIR(st->st_mode) ? 'd' : S_ISLNK(st->st_mode) ? 'l' : 'f';
         line->mode = st->st_mode & 07777;
-        line->mtime = st->st_mtime;
         line->size = S_ISREG(st->st_mode) ? (uint64_t) st->st_size : 0;
         name_owner(line->user, sizeof(line->user), user, st->st_uid);
         name_owner(line->group, sizeof(line->group), group, st->st_gid);

@@ -176,6 +176,15 @@ def test_links_names_and_kinds(host, base):
     assert backup.run('verify', base + '.tgz').returncode == 0
 
 
+def test_times_that_tar_has_no_room_for(host, base):
+    for name, seconds in ('before', -5000), ('after', (1 << 33) + 5):
+        os.utime(host.write('etc/wazo-confd/' + name), (seconds, seconds))
+    save(host, base)
+    assert backup.run('verify', base + '.tgz').returncode == 0
+    listed = backup.run('list', '-v', base + '.tgz').stdout
+    assert '1970-01-01 00:00 etc/wazo-confd/before' in listed and '2242-03-16 12:56 etc/wazo-confd/after' in listed
+
+
 @root_only
 def test_owners_are_named(host, base):
     host.write('etc/wazo-confd/config.yml', owner='wazo-confd', group='www-data', mode=0o640)
@@ -230,10 +239,15 @@ def test_zstd(host, base):
 
 def test_the_same_host_gives_the_same_archive(host, base):
     host.write('etc/wazo-confd/config.yml', 'x' * 1000000)
+
+    def entries():
+        """Of the index: its head has the time at which it was made, and its end the checksum of all that."""
+        return backup.content(base + '.tgz', backup.INDEX).split(b'\n\n')[1].splitlines()[:-1]
+
     save(host, base)
-    first = [backup.content(base + '.tgz', backup.INDEX).split(b'\n\n')[1]]
+    first = entries()
     save(host, base)
-    assert first == [backup.content(base + '.tgz', backup.INDEX).split(b'\n\n')[1]]
+    assert first and first == entries()
 
 
 @pytest.mark.parametrize('arguments', [(), ('data',), ('nonsense', 'x'), ('data', 'x', 'y'), ('--nonsense', 'data', 'x'), ('--force', 'data', 'x')])
