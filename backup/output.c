@@ -3,55 +3,26 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/random.h>
 
+#include "backup/nameless.h"
 #include "backup/report.h"
 
 #define GROUP "www-data"
 #define MODE 0640
-#define TRIES 16
 /* What is written goes to disk as it comes: neither memory nor the wait at the end is full of it. */
 #define SEND_SIZE (16U * 1024 * 1024)
 
-static int random_name(const char *name, char *ret, size_t size) {
-        uint64_t number;
-
-        if (getrandom(&number, sizeof(number), 0) != (ssize_t) sizeof(number))
-                return -EIO;
-        (void) snprintf(ret, size, ".%.200s.%016lx", name, (unsigned long) number);
-        return 0;
-}
-
-/* Where the file system has no files without names. */
-static int open_named(int dir_fd, const char *name, char *ret, size_t size) {
-        for (unsigned i = 0; i < TRIES; i++) {
-                int fd, r = random_name(name, ret, size);
-
-                if (r < 0)
-                        return r;
-                fd = openat(dir_fd, ret, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-                if (fd >= 0 || errno != EEXIST)
-                        return fd < 0 ? -errno : fd;
-        }
-        return -EEXIST;
-}
-
 int output_scratch(int dir_fd) {
         char name[NAME_MAX + 1];
-        int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        int fd = nameless_open(dir_fd, "wazo-backup", name);
 
-        if (fd >= 0)
-                return fd;
-        fd = open_named(dir_fd, "wazo-backup", name, sizeof(name));
-        if (fd >= 0 && unlinkat(dir_fd, name, 0) < 0)
+        if (fd >= 0 && name[0] && unlinkat(dir_fd, name, 0) < 0)
                 return fd_close(fd);
         return fd;
 }
 
 static int open_file(struct output *o) {
-        o->fd = openat(o->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        if (o->fd < 0)
-                o->fd = open_named(o->dir_fd, o->name, o->temporary, sizeof(o->temporary));
+        o->fd = nameless_open(o->dir_fd, o->name, o->temporary);
         return MIN(o->fd, 0);
 }
 
@@ -128,40 +99,15 @@ static int set_owner(struct output *o, struct owners *owners) {
         return fchmod(o->fd, mode) < 0 ? -errno : 0;
 }
 
-static int give_name(struct output *o) {
-        char path[64];
-
-        if (o->temporary[0])
-                return 0;
-        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", o->fd);
-        for (unsigned i = 0; i < TRIES; i++) {
-                char name[NAME_MAX + 1];
-                int r = random_name(o->name, name, sizeof(name));
-
-                if (r < 0)
-                        return r;
-                if (linkat(AT_FDCWD, path, o->dir_fd, name, AT_SYMLINK_FOLLOW) == 0) {
-                        (void) strcopy(o->temporary, sizeof(o->temporary), name);
-                        return 0;
-                }
-                if (errno != EEXIST)
-                        return -errno;
-        }
-        return -EEXIST;
-}
-
 int output_publish(struct output *o, struct owners *owners) {
         int r = set_owner(o, owners);
 
         if (r >= 0 && fsync(o->fd) < 0)
                 r = -errno;
         if (r >= 0)
-                r = give_name(o);
-        if (r >= 0 && renameat(o->dir_fd, o->temporary, o->dir_fd, o->name) < 0)
-                r = -errno;
+                r = nameless_publish(o->dir_fd, o->fd, o->name, o->temporary, o->name);
         if (r < 0)
                 return r;
-        o->temporary[0] = 0;
         (void) fsync(o->dir_fd);
         return 0;
 }

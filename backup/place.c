@@ -3,23 +3,15 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
+#include "backup/nameless.h"
 #include "backup/tree.h"
 
+#define STEM "wazo-restore"
 #define TRIES 16
 
 static const char *const sqlite_companions[] = {"-wal", "-shm", "-journal"};
-
-static int temporary_name(char *ret, size_t size) {
-        uint64_t number;
-
-        if (getrandom(&number, sizeof(number), 0) != (ssize_t) sizeof(number))
-                return -EIO;
-        (void) snprintf(ret, size, ".wazo-restore.%016lx", (unsigned long) number);
-        return 0;
-}
 
 int place_begin(int root_fd, const char *path, struct place_file *ret) {
         struct place_file f = PLACE_FILE_NULL;
@@ -30,18 +22,11 @@ int place_begin(int root_fd, const char *path, struct place_file *ret) {
         if (r < 0)
                 return r;
         (void) strcopy(f.name, sizeof(f.name), name);
-        for (unsigned i = 0; r >= 0 && f.fd < 0 && i < TRIES; i++) {
-                r = temporary_name(f.temporary, sizeof(f.temporary));
-                if (r < 0)
-                        break;
-                f.fd = openat(f.dir_fd, f.temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-                if (f.fd < 0 && errno != EEXIST)
-                        r = -errno;
-        }
+        f.fd = nameless_open(f.dir_fd, STEM, f.temporary);
         if (f.fd < 0) {
-                f.temporary[0] = 0;
+                r = f.fd;
                 place_done(&f);
-                return r < 0 ? r : -EEXIST;
+                return r;
         }
         *ret = f;
         return 0;
@@ -49,14 +34,15 @@ int place_begin(int root_fd, const char *path, struct place_file *ret) {
 
 int place_commit(struct place_file *f, const struct place_attributes *a, bool sqlite) {
         const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = a->mtime}};
+        int r;
 
         if (a->owned && fchown(f->fd, a->uid, a->gid) < 0)
                 return -errno;
         if (fchmod(f->fd, a->mode) < 0 || futimens(f->fd, times) < 0)
                 return -errno;
-        if (renameat(f->dir_fd, f->temporary, f->dir_fd, f->name) < 0)
-                return -errno;
-        f->temporary[0] = 0;
+        r = nameless_publish(f->dir_fd, f->fd, STEM, f->temporary, f->name);
+        if (r < 0)
+                return r;
         for (unsigned i = 0; sqlite && i < ELEMENTSOF(sqlite_companions); i++) {
                 char name[NAME_MAX + 16];
 
@@ -84,7 +70,7 @@ static int make_and_rename(int root_fd, const char *path, int (*make)(int dir_fd
 
         r = tree_parent(root_fd, path, TREE_CREATE | TREE_TRUSTED, &dir, &name);
         for (unsigned i = 0; r >= 0 && i < TRIES; i++) {
-                r = temporary_name(temporary, sizeof(temporary));
+                r = nameless_make_name(STEM, temporary);
                 if (r < 0)
                         return r;
                 r = make(dir, temporary, what);

@@ -2,6 +2,7 @@
 """wazo-backup restore: onto a host with other numbers for the same users, and what it refuses."""
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 
@@ -101,6 +102,18 @@ def test_twice_changes_nothing(archive, other):
     assert other.tree() == before
     done = restore(other, archive, '--dry-run', code=0)
     assert '0 new, 0 changed' in done.stdout
+
+
+def test_killed_in_a_file_it_leaves_nothing_of_it(host, other, tmp_path):
+    host.write('var/lib/wazo/large', os.urandom(2 << 20))
+    assert host.backup('data', str(tmp_path / 'large')).returncode == 0
+    archive = str(tmp_path / 'large.tgz')
+    done = subprocess.run(['sh', '-c', 'ulimit -c 0; ulimit -f 2048; exec "$@"', 'sh', backup.program(), '--root', other.top, 'restore', archive],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    assert done.returncode == -signal.SIGXFSZ, done.stderr
+    assert os.listdir(other.path('var/lib/wazo')) == []
+    restore(other, archive)
+    assert os.path.getsize(other.path('var/lib/wazo/large')) == 2 << 20
 
 
 def test_dry_run_says_what_would_be(archive, other):
