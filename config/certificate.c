@@ -6,7 +6,9 @@
 #include <nettle/sha2.h>
 #include <stdio.h>
 
-#include "config/json.h"
+#include "lib/file.h"
+
+#define PEM_MAX (256U * 1024) /* what the gateway reads of each */
 
 struct pem {
         char *text;
@@ -70,9 +72,9 @@ int certificate_check(const char *certificate, const char *key, char ret_digest[
         struct pem pems[2] = {0};
         int r;
 
-        r = json_read_file(certificate, &pems[0].text, &pems[0].size);
+        r = file_read(certificate, PEM_MAX, &pems[0].text, &pems[0].size);
         if (r >= 0)
-                r = json_read_file(key, &pems[1].text, &pems[1].size);
+                r = file_read(key, PEM_MAX, &pems[1].text, &pems[1].size);
         if (r >= 0) {
                 make_digest(pems, ELEMENTSOF(pems), ret_digest);
                 r = check_pair(&pems[0], &pems[1], ret_problem, problem_size);

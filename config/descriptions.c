@@ -10,6 +10,7 @@
 #include "config/oneshot.h"
 #include "config/sandbox.h"
 #include "config/text.h"
+#include "lib/file.h"
 #include "lib/memfd.h"
 
 #define DESCRIBE_SECONDS 10
@@ -147,7 +148,7 @@ static int read_own(const struct finder *f, struct description *d, const char *j
         char error[FINDING_TEXT_MAX];
         int r;
 
-        r = json_read_file(json, &d->text, &d->size);
+        r = file_read(json, JSON_TEXT_MAX, &d->text, &d->size);
         if (r == -ENOMEM)
                 return r;
         if (r == 0) {
@@ -182,7 +183,7 @@ static int read_own(const struct finder *f, struct description *d, const char *j
 static int read_installed(const struct finder *f, struct description *d, const char *json) {
         int r;
 
-        r = json_read_file(json, &d->text, &d->size);
+        r = file_read(json, JSON_TEXT_MAX, &d->text, &d->size);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

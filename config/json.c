@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/json.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 /* Looks only at brackets outside of strings: enough to know the depth before the parser recurses. */
 static bool too_deep(const char *text, size_t size) {
         unsigned depth = 0;
@@ -44,40 +41,6 @@ int json_read_object(const char *text, size_t size, char *reterr, size_t reterr_
                 return -EINVAL;
         }
         *ret = json;
-        return 0;
-}
-
-int json_read_file(const char *path, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        _cleanup_free_ char *data = NULL;
-        size_t size = 0;
-        struct stat st;
-
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -ENOEXEC;
-        if (st.st_size > (off_t) JSON_TEXT_MAX)
-                return -EFBIG;
-        data = malloc((size_t) st.st_size + 1);
-        if (!data)
-                return -ENOMEM;
-        while (size < (size_t) st.st_size) {
-                ssize_t n = read(fd, data + size, (size_t) st.st_size - size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                size += (size_t) n;
-        }
-        data[size] = 0;
-        *ret = STEAL(data);
-        *ret_size = size;
         return 0;
 }
 

@@ -15,8 +15,5 @@
 /* An object, without duplicate members. On -EINVAL @reterr says what is wrong, with line and column. */
 int json_read_object(const char *text, size_t size, char *reterr, size_t reterr_size, json_t **ret) _must_check_;
 
-/* A file's content, with a NUL behind it. -EFBIG above JSON_TEXT_MAX, -ENOENT, ... */
-int json_read_file(const char *path, char **ret, size_t *ret_size) _must_check_;
-
 /* Appends a JSON string, quoted, to a stream; in a text that is no UTF-8, a ? for each byte that is not ASCII. */
 void json_write_string(FILE *to, const char *s);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/yaml.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <yaml.h>
+
+#include "lib/file.h"
 
 struct loader {
         yaml_parser_t parser;
@@ -15,18 +15,6 @@ struct loader {
         size_t n_nodes;
         bool broken; /* something was found, but the rest can still be looked at */
 };
-
-void yaml_node_free(struct yaml_node *node) {
-        if (!node)
-                return;
-        for (size_t i = 0; i < node->n; i++) {
-                free(node->entries[i].key);
-                yaml_node_free(node->entries[i].value);
-        }
-        free(node->entries);
-        free(node->text);
-        free(node);
-}
 
 static struct place mark_place(const struct loader *l, const yaml_mark_t *mark) {
         return (struct place) {
@@ -86,19 +74,6 @@ static int node_new(struct loader *l, enum yaml_kind kind, const yaml_mark_t *ma
         node->kind = kind;
         node->place = place;
         *ret = node;
-        return 0;
-}
-
-static int node_append(struct yaml_node *node, char *key, const struct place *place, struct yaml_node *value) {
-        /* A power of two: grow. */
-        if ((node->n & (node->n - 1)) == 0) {
-                struct yaml_entry *grown = realloc(node->entries, MAX(node->n * 2, (size_t) 1) * sizeof(*grown));
-
-                if (!grown)
-                        return -ENOMEM;
-                node->entries = grown;
-        }
-        node->entries[node->n++] = (struct yaml_entry) {.key = key, .place = *place, .value = value};
         return 0;
 }
 
@@ -215,7 +190,7 @@ static int read_list(struct loader *l, const yaml_event_t *open, unsigned depth,
                         return r;
                 if (!item)
                         continue;
-                r = node_append(node, NULL, &item->place, item);
+                r = yaml_append(node, NULL, &item->place, item);
                 if (r < 0)
                         return r;
                 item = NULL;
@@ -280,7 +255,7 @@ static int read_map(struct loader *l, const yaml_event_t *open, unsigned depth, 
                         return r;
                 if (!key || !value)
                         continue;
-                r = node_append(node, key, &place, value);
+                r = yaml_append(node, key, &place, value);
                 if (r < 0)
                         return r;
                 key = NULL;
@@ -381,18 +356,21 @@ static int read_document(struct loader *l, struct yaml_node **ret) {
         return 0;
 }
 
+static int too_large(const char *name, enum finding_severity severity, struct findings *findings) {
+        struct place place = {.file = findings_file(findings, name)};
+
+        findings_add(findings, severity, &place, "larger than %u KiB", YAML_FILE_MAX / 1024);
+        return -EINVAL;
+}
+
 int yaml_parse(const char *data, size_t size, const char *name, enum finding_severity severity,
                struct findings *findings, struct yaml_node **ret) {
         struct loader l = {.data = data, .size = size, .findings = findings, .severity = severity};
         int r;
 
+        if (size > YAML_FILE_MAX)
+                return too_large(name, severity, findings);
         l.file = findings_file(findings, name);
-        if (size > YAML_FILE_MAX) {
-                struct place place = {.file = l.file};
-
-                findings_add(findings, severity, &place, "larger than %u KiB", YAML_FILE_MAX / 1024);
-                return -EINVAL;
-        }
         if (!yaml_parser_initialize(&l.parser))
                 return -ENOMEM;
         yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
@@ -403,112 +381,18 @@ int yaml_parse(const char *data, size_t size, const char *name, enum finding_sev
 }
 
 int yaml_load(const char *path, enum finding_severity severity, struct findings *findings, struct yaml_node **ret) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         _cleanup_free_ char *data = NULL;
-        size_t size = 0, allocated;
-        struct stat st;
+        size_t size;
+        int r;
 
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode)) {
+        r = file_read(path, YAML_FILE_MAX, &data, &size);
+        if (r == -EFBIG)
+                return too_large(path, severity, findings);
+        if (r == -ENOEXEC) {
                 struct place place = {.file = findings_file(findings, path)};
 
                 findings_add(findings, severity, &place, "not a regular file");
                 return -EINVAL;
         }
-
-        /* One byte more than allowed, so that yaml_parse() sees that it is too large. */
-        allocated = (size_t) MIN(MAX(st.st_size, (off_t) 0), (off_t) YAML_FILE_MAX) + 1;
-        data = malloc(allocated);
-        if (!data)
-                return -ENOMEM;
-        while (size < allocated) {
-                ssize_t n = read(fd, data + size, allocated - size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                size += (size_t) n;
-        }
-        return yaml_parse(data, size, path, severity, findings, ret);
-}
-
-bool yaml_is_null(const struct yaml_node *node) {
-        static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
-
-        if (!node)
-                return true;
-        if (node->kind != YAML_KIND_SCALAR || node->quoted)
-                return false;
-        for (unsigned i = 0; i < ELEMENTSOF(nulls); i++)
-                if (streq(node->text, nulls[i]))
-                        return true;
-        return false;
-}
-
-const struct yaml_entry *yaml_entry(const struct yaml_node *map, const char *key) {
-        if (!map || map->kind != YAML_KIND_MAP)
-                return NULL;
-        for (size_t i = 0; i < map->n; i++)
-                if (map->entries[i].key && streq(map->entries[i].key, key))
-                        return &map->entries[i];
-        return NULL;
-}
-
-const struct yaml_node *yaml_at(const struct yaml_node *map, const char *path) {
-        char key[128];
-
-        while (map && *path) {
-                size_t n = strcspn(path, ".");
-                const struct yaml_entry *entry;
-
-                if (n >= sizeof(key))
-                        return NULL;
-                memcpy(key, path, n);
-                key[n] = 0;
-                entry = yaml_entry(map, key);
-                map = entry ? entry->value : NULL;
-                path += n + (path[n] == '.');
-        }
-        return map;
-}
-
-const char *yaml_kind_name(const struct yaml_node *node) {
-        static const char *const names[] = {
-                [YAML_KIND_SCALAR] = "a text", [YAML_KIND_LIST] = "a list", [YAML_KIND_MAP] = "a map",
-        };
-
-        return yaml_is_null(node) ? "nothing" : names[node->kind];
-}
-
-int yaml_merge(struct yaml_node *into, struct yaml_node *lower) {
-        int r;
-
-        for (size_t i = 0; i < lower->n; i++) {
-                struct yaml_entry *theirs = &lower->entries[i];
-                const struct yaml_entry *ours = theirs->key ? yaml_entry(into, theirs->key) : NULL;
-
-                if (!theirs->key)
-                        continue;
-                if (ours) {
-                        if (ours->value->kind == YAML_KIND_MAP && theirs->value->kind == YAML_KIND_MAP) {
-                                r = yaml_merge(ours->value, theirs->value);
-                                if (r < 0)
-                                        return r;
-                        }
-                        continue;
-                }
-
-                r = node_append(into, theirs->key, &theirs->place, theirs->value);
-                if (r < 0)
-                        return r;
-                theirs->key = NULL;
-                theirs->value = NULL;
-        }
-        return 0;
+        return r < 0 ? r : yaml_parse(data, size, path, severity, findings, ret);
 }

@@ -50,6 +50,12 @@ static inline void yaml_node_freep(struct yaml_node **node) {
         yaml_node_free(*node);
 }
 
+/*
+ * Puts a value at the end of a list (@key is NULL) or map; both are @node's from then on. What has that key already stays. -ENOMEM:
+ * both are still the caller's.
+ */
+int yaml_append(struct yaml_node *node, char *key, const struct place *place, struct yaml_node *value) _must_check_;
+
 /* A plain nothing, "~" or "null". NULL counts. */
 bool yaml_is_null(const struct yaml_node *node);
 

@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <sys/stat.h>
+
+#include "lib/file.h"
 
 #define FILES_MAX 256
 #define FILE_SIZE_MAX (4U * 1024 * 1024)
@@ -57,31 +58,6 @@ static int read_directory(const char *dir, struct migration *list, size_t *ret_n
         return 0;
 }
 
-static int read_file(const char *dir, const char *file, char **ret) {
-        _cleanup_close_ int fd = -1;
-        _cleanup_free_ char *text = NULL;
-        char path[512];
-        struct stat st;
-        ssize_t n;
-
-        if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int) sizeof(path))
-                return -ENAMETOOLONG;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (st.st_size > FILE_SIZE_MAX)
-                return -EFBIG;
-        text = malloc((size_t) st.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        n = pread(fd, text, (size_t) st.st_size, 0);
-        if (n != st.st_size)
-                return n < 0 ? -errno : -EIO;
-        text[n] = 0;
-        *ret = STEAL(text);
-        return 0;
-}
-
 /* ----- applying ----- */
 
 static int newest_row(void *userdata, const struct db_row *row) {
@@ -102,10 +78,13 @@ static int apply(struct db *db, const char *dir, const struct migration *m) {
         _cleanup_free_ char *sql = NULL;
         struct db_value values[3];
         int64_t newest = 0;
-        char now[32];
+        char path[512], now[32];
+        size_t size;
         int r;
 
-        r = read_file(dir, m->file, &sql);
+        if (snprintf(path, sizeof(path), "%s/%s", dir, m->file) >= (int) sizeof(path))
+                return -ENAMETOOLONG;
+        r = file_read(path, FILE_SIZE_MAX, &sql, &size);
         if (r < 0)
                 return r;
         utc_now(now, sizeof(now));
