@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/unit/plugin-harness.h"
+#include "tests/unit/run.h"
 
 /* Contexts by name: "internal" (users 1000-1999, groups 2000-2099, queues 3000-3099, conferences 4000-4099), "second" (internal,
  * users 1000-1999), "incall" (5551000-5551099 by its last four digits), "outcall", "sub" of SUBTENANT and "other" of OTHER_TENANT. */
@@ -107,8 +108,6 @@ static inline const char *at(const char *format, ...) {
 static inline int run_tests(const char *name, const TTest *const *tests) {
         Suite *suite = suite_create(name);
         TCase *tcase = tcase_create(name);
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tcase, harness_begin, harness_end);
         tcase_add_checked_fixture(tcase, with_contexts, NULL);
@@ -116,9 +115,5 @@ static inline int run_tests(const char *name, const TTest *const *tests) {
         for (; *tests; tests++)
                 tcase_add_test(tcase, *tests);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return check_run(suite);
 }

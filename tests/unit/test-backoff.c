@@ -2,6 +2,7 @@
 #include <check.h>
 
 #include "lib/backoff.h"
+#include "tests/unit/run.h"
 
 static const struct backoff usual = {.base_msec = 100, .cap_msec = 1500, .intensity = 8, .slow_msec = 300000};
 
@@ -61,8 +62,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("backoff");
         TCase *tcase = tcase_create("backoff");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_test(tcase, the_schedule);
         tcase_add_test(tcase, without_an_intensity);
@@ -70,8 +69,5 @@ int main(void) {
         tcase_add_test(tcase, jitter_takes_at_most_half);
         tcase_add_test(tcase, jitter_reaches_both_ends);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

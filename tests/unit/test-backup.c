@@ -9,6 +9,7 @@
 #include "backup/lists.h"
 #include "backup/screen.h"
 #include "backup/steps.h"
+#include "tests/unit/run.h"
 
 #define DIGEST "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
@@ -365,8 +366,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("backup");
         TCase *index = tcase_create("index"), *screen = tcase_create("screen"), *other = tcase_create("other");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_loop_test(index, a_line_is_read_as_it_was_written, 0, (int) ELEMENTSOF(good_lines));
         tcase_add_loop_test(index, what_is_no_line_is_refused, 0, (int) ELEMENTSOF(bad_lines));
@@ -384,8 +383,5 @@ int main(void) {
         suite_add_tcase(suite, index);
         suite_add_tcase(suite, screen);
         suite_add_tcase(suite, other);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return check_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "lib/channel.h"
+#include "tests/unit/run.h"
 
 static int pair[2];
 static int spare;
@@ -258,8 +259,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("channel");
         TCase *tcase = tcase_create("channel");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, a_message_comes_whole);
@@ -274,8 +273,5 @@ int main(void) {
         tcase_add_test(tcase, what_is_queued_for_the_dead_is_closed);
         tcase_add_test(tcase, waiting);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "lib/elf.h"
 #include "lib/memfd.h"
 #include "tests/unit/config-files.h"
+#include "tests/unit/run.h"
 
 #define MASTER "2f4b6d1e-0000-4000-8000-00000000000a"
 
@@ -649,8 +650,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("config-build");
         TCase *tcase = tcase_create("build");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, a_whole_plan);
@@ -677,8 +676,5 @@ int main(void) {
         tcase_add_test(tcase, build_ids);
         tcase_add_test(tcase, one_shot_children);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

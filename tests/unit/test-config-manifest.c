@@ -4,6 +4,7 @@
 #include "config/manifest.h"
 #include "config/tokens.h"
 #include "tests/unit/config-files.h"
+#include "tests/unit/run.h"
 
 static struct findings findings;
 static struct manifest manifest;
@@ -248,8 +249,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("config-manifest");
         TCase *tcase = tcase_create("manifest");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, everything_is_read);
@@ -262,8 +261,5 @@ int main(void) {
         tcase_add_test(tcase, no_token_file_is_no_error_unless_named);
         tcase_add_loop_test(tcase, each_mistake_in_tokens_without_the_secret, 0, (int) ELEMENTSOF(token_cases));
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -22,6 +22,7 @@
 #include "lib/hardening.h"
 #include "lib/syscall-names.h"
 #include "tests/unit/config-files.h"
+#include "tests/unit/run.h"
 
 /* Known to nobody yet. */
 #define NEWER_CALL 900
@@ -518,8 +519,6 @@ START_TEST(names_of_calls) {
 int main(void) {
         Suite *suite = suite_create("sandbox");
         TCase *tcase = tcase_create("sandbox");
-        SRunner *runner;
-        int failed;
 
         if (!has_sandboxes())
                 return SKIPPED;
@@ -537,9 +536,5 @@ int main(void) {
         tcase_add_test(tcase, what_a_kernel_cannot_refuse);
         tcase_add_test(tcase, names_of_calls);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return check_run(suite);
 }

@@ -5,6 +5,7 @@
 #include "config/settings.h"
 #include "config/text.h"
 #include "tests/unit/config-files.h"
+#include "tests/unit/run.h"
 
 static struct findings findings;
 static struct settings settings;
@@ -268,8 +269,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("config-settings");
         TCase *tcase = tcase_create("settings");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, defaults);
@@ -287,8 +286,5 @@ int main(void) {
         tcase_add_test(tcase, worker_sections);
         tcase_add_test(tcase, names_and_shapes);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

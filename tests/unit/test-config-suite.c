@@ -3,6 +3,7 @@
 
 #include "config/suite.h"
 #include "tests/unit/config-files.h"
+#include "tests/unit/run.h"
 
 static struct findings findings;
 static struct suite suite;
@@ -259,8 +260,6 @@ END_TEST
 int main(void) {
         Suite *s = suite_create("config-suite");
         TCase *c = tcase_create("suite");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(c, begin, end);
         tcase_add_test(c, shipped_manifests_are_good_and_in_todays_order);
@@ -274,9 +273,5 @@ int main(void) {
         tcase_add_test(c, other_is_no_daemon);
         tcase_add_test(c, directories_of_a_command_line_are_bounded);
         suite_add_tcase(s, c);
-        runner = srunner_create(s);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return check_run(s);
 }

@@ -3,6 +3,7 @@
 
 #include "config/yaml.h"
 #include "tests/unit/config-files.h"
+#include "tests/unit/run.h"
 
 static struct findings findings;
 
@@ -201,8 +202,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("config-yaml");
         TCase *tcase = tcase_create("yaml");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, places_and_values);
@@ -217,8 +216,5 @@ int main(void) {
         tcase_add_test(tcase, findings_are_bounded_sorted_and_clean);
         tcase_add_test(tcase, strict_makes_warnings_errors);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

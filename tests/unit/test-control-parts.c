@@ -8,6 +8,7 @@
 
 #include "lib/log.h"
 #include "lib/mask.h"
+#include "tests/unit/run.h"
 #include "workers/control/access.h"
 #include "workers/control/answers.h"
 #include "workers/control/metrics.h"
@@ -422,8 +423,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("control-parts");
         TCase *tests = tcase_create("pure");
-        SRunner *runner;
-        int failed;
 
         tcase_add_loop_test(tests, text_is_made_harmless, 0, ELEMENTSOF(masks));
         tcase_add_test(tests, who_may_what);
@@ -435,9 +434,5 @@ int main(void) {
         tcase_add_test(tests, answers_are_as_declared);
         tcase_add_test(tests, metrics_are_well_formed);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "lib/memfd.h"
 #include "lib/request.h"
 #include "tests/unit/control-harness.h"
+#include "tests/unit/run.h"
 
 #define STATUS                                                                                                             \
         "{\"publisher\": {\"state\": \"backoff\", \"reason\": \"localhost:5672: Connection refused\", "                       \
@@ -492,8 +493,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("control-relay");
         TCase *tests = tcase_create("process");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tests, 60);
         tcase_add_test(tests, status_has_the_relays_part);
@@ -506,9 +505,5 @@ int main(void) {
         tcase_add_test(tests, metrics_for_a_gateway);
         tcase_add_test(tests, the_command);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

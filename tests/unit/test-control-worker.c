@@ -16,6 +16,7 @@
 #include "lib/request.h"
 #include "lib/ring.h"
 #include "tests/unit/control-harness.h"
+#include "tests/unit/run.h"
 
 #define TOKEN "5d2e0c1b-8a7f-4c3d-9b6e-0123456789ab"
 
@@ -566,8 +567,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("control-worker");
         TCase *tests = tcase_create("process");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tests, 60);
         tcase_add_test(tests, status_tells_what_was_fed);
@@ -584,9 +583,5 @@ int main(void) {
         tcase_add_test(tests, garbage_from_above_ends_it);
         tcase_add_test(tests, the_command);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "lib/db.h"
+#include "tests/unit/run.h"
 
 static const struct db_driver *driver;
 static char dir[64], uri[128], error[256];
@@ -235,8 +236,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("db");
         TCase *tc = tcase_create("sqlite");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tc, 60);
         tcase_add_checked_fixture(tc, setup, teardown);
@@ -252,9 +251,5 @@ int main(void) {
         tcase_add_test(tc, many_statements);
         tcase_add_test(tc, functions);
         suite_add_tcase(suite, tc);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return check_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "config/consul.h"
 #include "config/findings.h"
+#include "tests/unit/run.h"
 #include "workers/discovery/address.h"
 #include "workers/discovery/health.h"
 #include "workers/discovery/registrar.h"
@@ -368,8 +369,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("discovery");
         TCase *tcase = tcase_create("registrar"), *rest = tcase_create("rest");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, registered_and_kept);
@@ -382,8 +381,5 @@ int main(void) {
         tcase_add_test(rest, ids_and_addresses);
         suite_add_tcase(suite, tcase);
         suite_add_tcase(suite, rest);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/run.h"
 #include "workers/gateway/access.h"
 #include "workers/gateway/tenants.h"
 
@@ -180,8 +181,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("gateway-access");
         TCase *tcase = tcase_create("access");
-        SRunner *runner;
-        int failed;
 
         tcase_add_loop_test(tcase, test_patterns, 0, (int) ELEMENTSOF(table));
         tcase_add_test(tcase, test_without_session);
@@ -191,9 +190,5 @@ int main(void) {
         tcase_add_test(tcase, test_tenants);
         tcase_add_test(tcase, test_tenants_in_a_circle);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return check_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/run.h"
 #include "workers/gateway/cors.h"
 #include "workers/gateway/errors.h"
 #include "workers/gateway/ids.h"
@@ -271,8 +272,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("gateway-message");
         TCase *tcase = tcase_create("message");
-        SRunner *runner;
-        int failed;
 
         tcase_add_loop_test(tcase, test_uris, 0, (int) ELEMENTSOF(uris));
         tcase_add_test(tcase, test_query);
@@ -285,9 +284,5 @@ int main(void) {
         tcase_add_loop_test(tcase, test_waiting, 0, (int) ELEMENTSOF(rules));
         tcase_add_test(tcase, test_yaml);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return check_run(suite);
 }

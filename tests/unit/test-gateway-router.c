@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/run.h"
 #include "workers/gateway/router.h"
 
 #define UUID "5d2e0000-0000-4000-8000-000000000001"
@@ -149,8 +150,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("gateway-router");
         TCase *tcase = tcase_create("router");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_loop_test(tcase, test_table, 0, (int) ELEMENTSOF(table));
@@ -159,9 +158,5 @@ int main(void) {
         tcase_add_test(tcase, test_allowed);
         tcase_add_test(tcase, test_problems);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return check_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/util.h"
+#include "tests/unit/run.h"
 #include "workers/host/memory.h"
 
 #define DEEP (256U * 1024)
@@ -50,15 +51,10 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("host-memory");
         TCase *tcase = tcase_create("stack");
-        SRunner *runner = srunner_create(suite);
-        int n;
 
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, the_callers_keep_theirs);
         tcase_add_test(tcase, what_was_deep_is_given_back);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        n = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return n == 0 ? 0 : 1;
+        return check_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "lib/elf.h"
 #include "lib/memfd.h"
 #include "tests/unit/host-harness.h"
+#include "tests/unit/run.h"
 
 static const struct hosted_setup crashdummy = {.file = "crashdummy"};
 static const struct wire_fork any_order = {.slot = 3, .generation = 9};
@@ -874,11 +875,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-        SRunner *runner = srunner_create(suite());
-        int failed;
-
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return check_run(suite());
 }

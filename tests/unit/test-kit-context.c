@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/util.h"
+#include "tests/unit/run.h"
 #include "workers/kit/internal.h"
 #include "workers/kit/testing.h"
 
@@ -308,8 +309,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("kit-context");
         TCase *tc = tcase_create("context");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tc, setup, teardown);
         tcase_add_test(tc, create_answers_the_whole_object);
@@ -325,9 +324,5 @@ int main(void) {
         tcase_add_test(tc, idle_and_back);
         tcase_add_test(tc, a_locked_database_is_503);
         suite_add_tcase(suite, tc);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return check_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "tests/unit/run.h"
 #include "workers/kit/internal.h"
 #include "workers/migrate/migrate.h"
 
@@ -146,8 +147,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("kit-migrate");
         TCase *tc = tcase_create("migrate");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tc, setup, teardown);
         tcase_add_test(tc, shipped_ones_apply_once);
@@ -156,9 +155,5 @@ int main(void) {
         tcase_add_test(tc, a_newer_database);
         tcase_add_test(tc, tables_of_a_plugin);
         suite_add_tcase(suite, tc);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return check_run(suite);
 }

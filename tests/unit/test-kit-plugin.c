@@ -6,6 +6,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/run.h"
 #include "workers/kit/internal.h"
 #include "workers/kit/testing.h"
 
@@ -653,8 +654,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("kit-plugin");
         TCase *tc = tcase_create("plugin");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tc, setup, teardown);
         tcase_add_test(tc, fields_of_all_kinds);
@@ -676,9 +675,5 @@ int main(void) {
         tcase_add_test(tc, contradictions_are_told);
         tcase_add_test(tc, operations_of_another_version);
         suite_add_tcase(suite, tc);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return check_run(suite);
 }

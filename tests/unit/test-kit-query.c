@@ -2,6 +2,7 @@
 /* The SQL made from models, in both dialects, without a database. */
 #include <check.h>
 
+#include "tests/unit/run.h"
 #include "workers/kit/internal.h"
 
 const struct wazo_plugin wazo_plugin = {.abi = WAZO_PLUGIN_ABI, .size = sizeof(struct wazo_plugin), .name = "none"};
@@ -151,8 +152,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("kit-query");
         TCase *tc = tcase_create("query");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tc, gets);
         tcase_add_test(tc, lists);
@@ -160,9 +159,5 @@ int main(void) {
         tcase_add_test(tc, filters);
         tcase_add_test(tc, conditions_of_callers);
         suite_add_tcase(suite, tc);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return check_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/fold.h"
+#include "tests/unit/run.h"
 #include "workers/kit/internal.h"
 
 const struct wazo_plugin wazo_plugin = {.abi = WAZO_PLUGIN_ABI, .size = sizeof(struct wazo_plugin), .name = "none"};
@@ -201,8 +202,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("kit-text");
         TCase *tc = tcase_create("text");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tc, python_literals);
         tcase_add_test(tc, python_uuids_and_indexes);
@@ -214,9 +213,5 @@ int main(void) {
         tcase_add_test(tc, postgres_array_plain);
         tcase_add_test(tc, randomness);
         suite_add_tcase(suite, tc);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return check_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "lib/memfd.h"
+#include "tests/unit/run.h"
 
 static int file = -1, ring_fd = -1;
 static struct ring *ring;
@@ -128,8 +129,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("log");
         TCase *tcase = tcase_create("log");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, a_line_as_wazos);
@@ -140,8 +139,5 @@ int main(void) {
         tcase_add_test(tcase, words);
         tcase_add_test(tcase, without_any_place_to_write);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

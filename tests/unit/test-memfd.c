@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "lib/memfd.h"
+#include "tests/unit/run.h"
 
 START_TEST(content_comes_back) {
         static const char content[] = "a\0b";
@@ -138,8 +139,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("memfd");
         TCase *tcase = tcase_create("memfd");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_test(tcase, content_comes_back);
         tcase_add_test(tcase, content_is_mapped);
@@ -151,8 +150,5 @@ int main(void) {
         tcase_add_test(tcase, what_is_too_large_is_refused);
         tcase_add_test(tcase, a_huge_hole_is_refused);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -4,6 +4,7 @@
  * publishes its events and asks sysconfd. See outbox_whole() for how a row is written here.
  */
 #include "tests/unit/plugin-harness.h"
+#include "tests/unit/run.h"
 
 #include <stdio.h>
 
@@ -388,11 +389,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-        SRunner *runner = srunner_create(suite());
-        int failed;
-
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return check_run(suite());
 }

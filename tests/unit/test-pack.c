@@ -2,6 +2,7 @@
 #include <check.h>
 
 #include "lib/pack.h"
+#include "tests/unit/run.h"
 
 static void fill(struct pack *p) {
         pack_u8(p, 0xab);
@@ -147,8 +148,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("pack");
         TCase *tcase = tcase_create("pack");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_test(tcase, everything_comes_back);
         tcase_add_test(tcase, integers_are_little_endian);
@@ -159,8 +158,5 @@ int main(void) {
         tcase_add_test(tcase, more_than_the_limit);
         tcase_add_test(tcase, a_size_that_would_wrap);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "config/plan.h"
+#include "tests/unit/run.h"
 
 /* A plan that uses every field, in memory of the test. */
 static struct plan_worker workers[3];
@@ -179,8 +180,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("plan");
         TCase *tcase = tcase_create("plan");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, make_plan, NULL);
         tcase_add_test(tcase, everything_comes_back);
@@ -191,8 +190,5 @@ int main(void) {
         tcase_add_loop_test(tcase, wrong_values_are_refused, 0, (int) ELEMENTSOF(spoil));
         tcase_add_test(tcase, too_many_workers_are_not_packed);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

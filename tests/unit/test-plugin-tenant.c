@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "tests/unit/plugin-harness.h"
+#include "tests/unit/run.h"
 
 #define ADDED(uuid, slug) "{'name': 'auth_tenant_added', 'data': {'uuid': '" uuid "', 'name': 'a name', 'slug': '" slug "'}}"
 #define DELETED(uuid) "{'name': 'auth_tenant_deleted', 'data': {'uuid': '" uuid "'}}"
@@ -201,11 +202,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-        SRunner *runner = srunner_create(suite());
-        int failed;
-
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return check_run(suite());
 }

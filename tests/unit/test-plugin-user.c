@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/unit/plugin-harness.h"
+#include "tests/unit/run.h"
 
 #define ENDPOINT "eeeeeeee-0000-4000-8000-000000000001"
 #define SECTION "eeeeeeee-0000-4000-8000-000000000002"
@@ -561,8 +562,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("plugin-user");
         TCase *users = tcase_create("users");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(users, setup, teardown);
         tcase_set_timeout(users, 60);
@@ -582,8 +581,5 @@ int main(void) {
         tcase_add_test(users, test_tenants);
         tcase_add_test(users, test_no_value_is_a_server_error);
         suite_add_tcase(suite, users);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return check_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/unit/plugin-harness.h"
+#include "tests/unit/run.h"
 
 #define RELOAD "reload: dialplan reload, module reload res_pjsip.so\n"
 
@@ -310,8 +311,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("plugin-user_line");
         TCase *pairs = tcase_create("pairs"), *list = tcase_create("list form");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(pairs, setup, teardown);
         tcase_set_timeout(pairs, 60);
@@ -328,8 +327,5 @@ int main(void) {
         tcase_add_test(list, test_list_form_rules);
         tcase_add_test(list, test_main_line_is_rung);
         suite_add_tcase(suite, list);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return check_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/unit/plugin-harness.h"
+#include "tests/unit/run.h"
 
 static char path[256];
 
@@ -367,8 +368,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("plugin-voicemail");
         TCase *boxes = tcase_create("voicemails"), *users = tcase_create("of users");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(boxes, setup, teardown);
         tcase_set_timeout(boxes, 60);
@@ -389,8 +388,5 @@ int main(void) {
         tcase_add_test(users, test_association_rules);
         tcase_add_test(users, test_create_for_user);
         suite_add_tcase(suite, users);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return check_run(suite);
 }

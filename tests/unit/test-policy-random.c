@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "tests/unit/policy-script.h"
+#include "tests/unit/run.h"
 
 #define ROUNDS 250
 #define EVENTS 800
@@ -464,16 +465,11 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("policy-random");
         TCase *tcase = tcase_create("policy-random");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_set_timeout(tcase, 120);
         tcase_add_loop_test(tcase, no_dead_end, 0, ROUNDS);
         tcase_add_test(tcase, a_thousand_deaths);
         tcase_add_test(tcase, a_long_chain);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

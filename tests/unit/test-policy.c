@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "tests/unit/policy-script.h"
+#include "tests/unit/run.h"
 
 struct life {
         const char *name, *script;
@@ -463,8 +464,6 @@ LIVES(X)
 
 int main(void) {
         Suite *suite = suite_create("policy");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
 #define X(table)                                                                                \
         {                                                                                       \
@@ -475,8 +474,5 @@ int main(void) {
         }
         LIVES(X)
 #undef X
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

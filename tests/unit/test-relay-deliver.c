@@ -6,6 +6,7 @@
 #include "lib/channel.h"
 #include "lib/memfd.h"
 #include "lib/request.h"
+#include "tests/unit/run.h"
 #include "workers/relay/deliver.h"
 
 #define PATIENCE (5 * NSEC_PER_SEC)
@@ -432,11 +433,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-        SRunner *runner = srunner_create(suite());
-        int failed;
-
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return check_run(suite());
 }

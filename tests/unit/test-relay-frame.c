@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/run.h"
 #include "workers/relay/amqp/frame.h"
 #include "workers/relay/amqp/table.h"
 
@@ -209,8 +210,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("relay-frame");
         TCase *tcase = tcase_create("frame");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, methods);
@@ -222,8 +221,5 @@ int main(void) {
         tcase_add_test(tcase, the_depth_of_tables);
         tcase_add_test(tcase, the_buffer);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

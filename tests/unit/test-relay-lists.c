@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "relay-harness.h"
+#include "tests/unit/run.h"
 #include "workers/relay/keeper.h"
 #include "workers/relay/lists.h"
 #include "workers/relay/outbox.h"
@@ -176,8 +177,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("relay-lists");
         TCase *tcase = tcase_create("lists");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_set_timeout(tcase, 20);
         tcase_add_checked_fixture(tcase, begin, end);
@@ -189,8 +188,5 @@ int main(void) {
         tcase_add_test(tcase, backlog_and_times);
         tcase_add_test(tcase, requests);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "relay-harness.h"
+#include "tests/unit/run.h"
 
 START_TEST(a_window_at_a_time) {
         open_with(6);
@@ -213,8 +214,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("relay-outbox");
         TCase *tcase = tcase_create("outbox");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_set_timeout(tcase, 20);
         tcase_add_checked_fixture(tcase, begin, end);
@@ -232,8 +231,5 @@ int main(void) {
         tcase_add_test(tcase, draining);
         tcase_add_test(tcase, the_last_are_kept);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

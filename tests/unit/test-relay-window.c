@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/run.h"
 #include "workers/relay/holds.h"
 #include "workers/relay/window.h"
 
@@ -142,8 +143,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("relay-window");
         TCase *tcase = tcase_create("window");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, in_order);
@@ -155,8 +154,5 @@ int main(void) {
         tcase_add_test(tcase, holds_are_few);
         tcase_add_test(tcase, the_wait_doubles);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

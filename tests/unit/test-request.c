@@ -3,6 +3,7 @@
 
 #include "lib/memfd.h"
 #include "lib/request.h"
+#include "tests/unit/run.h"
 
 static const char *tenants[] = {"2f4b0000-0000-4000-8000-000000000001", "2f4b0000-0000-4000-8000-000000000002"};
 
@@ -173,8 +174,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("request");
         TCase *tcase = tcase_create("request");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, test_inline);
         tcase_add_test(tcase, test_memfd);
@@ -183,9 +182,5 @@ int main(void) {
         tcase_add_test(tcase, test_reply);
         tcase_add_loop_test(tcase, test_reply_refused, 0, 4);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return check_run(suite);
 }

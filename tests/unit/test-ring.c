@@ -7,6 +7,7 @@
 
 #include "lib/memfd.h"
 #include "lib/ring.h"
+#include "tests/unit/run.h"
 
 static void holds(int fd, const char *expected) {
         _cleanup_free_ char *text = NULL;
@@ -142,8 +143,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("ring");
         TCase *tcase = tcase_create("ring");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_test(tcase, lines_in_order);
         tcase_add_test(tcase, the_newest_whole_lines_stay);
@@ -153,8 +152,5 @@ int main(void) {
         tcase_add_test(tcase, what_is_no_ring_is_refused);
         tcase_add_test(tcase, two_writers);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

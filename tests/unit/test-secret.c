@@ -3,6 +3,7 @@
 
 #include "lib/mask.h"
 #include "lib/secret.h"
+#include "tests/unit/run.h"
 
 static const char *const secrets[] = {"password", "secret", "auth_section_options", NULL};
 
@@ -86,8 +87,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("secret");
         TCase *tcase = tcase_create("secret");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_test(tcase, tokens);
         tcase_add_test(tcase, members);
@@ -95,8 +94,5 @@ int main(void) {
         tcase_add_test(tcase, passwords_hide_without_a_list);
         tcase_add_test(tcase, depth);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

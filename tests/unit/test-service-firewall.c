@@ -5,6 +5,7 @@
 #include <check.h>
 #include <sched.h>
 
+#include "tests/unit/run.h"
 #include "units/wazo-service/command.h"
 #include "units/wazo-service/firewall.h"
 
@@ -94,8 +95,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("service-firewall");
         TCase *tcase = tcase_create("sip");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         if (geteuid() != 0 || access("/usr/sbin/iptables", X_OK) < 0)
                 return SKIPPED;
@@ -107,8 +106,5 @@ int main(void) {
         tcase_add_test(tcase, whoever_made_it);
         tcase_add_test(tcase, what_is_not_ours_stays);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <check.h>
 
+#include "tests/unit/run.h"
 #include "units/wazo-service/order.h"
 
 /* "database", "broker", "auth" (both), "web" (none), "calls" (auth, broker). */
@@ -75,16 +76,11 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("service-order");
         TCase *tcase = tcase_create("order");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_test(tcase, what_is_independent_starts_side_by_side);
         tcase_add_test(tcase, stops_are_the_other_way_round);
         tcase_add_test(tcase, nobody_at_all);
         tcase_add_test(tcase, a_chain_is_a_chain);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

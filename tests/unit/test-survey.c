@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "tests/unit/run.h"
 #include "workers/control/survey/figures.h"
 #include "workers/control/survey/guard.h"
 
@@ -166,8 +167,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("survey");
         TCase *figures = tcase_create("figures"), *guard = tcase_create("guard");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(figures, metrics_are_read);
         tcase_add_test(figures, what_is_no_gateway_s_is_told);
@@ -179,9 +178,5 @@ int main(void) {
         tcase_add_test(guard, a_token_s_file_is_looked_at);
         suite_add_tcase(suite, figures);
         suite_add_tcase(suite, guard);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "tests/unit/run.h"
 #include "units/take-over/disk.h"
 #include "units/take-over/engine.h"
 #include "units/take-over/package.h"
@@ -459,8 +460,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("take-over");
         TCase *tests = tcase_create("take-over");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_set_timeout(tests, 280);
@@ -478,9 +477,5 @@ int main(void) {
         tcase_add_test(tests, a_cut_off_line);
         tcase_add_test(tests, what_a_package_has);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/uplink.h"
 #include "lib/util.h"
+#include "tests/unit/run.h"
 
 #define LIMIT 4
 
@@ -156,8 +157,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("uplink");
         TCase *tcase = tcase_create("line");
-        SRunner *runner = srunner_create(suite);
-        int n;
 
         tcase_add_checked_fixture(tcase, begin, end);
         tcase_add_test(tcase, pings_are_answered_with_their_number);
@@ -167,8 +166,5 @@ int main(void) {
         tcase_add_test(tcase, what_was_said_before_the_end_is_heard);
         tcase_add_test(tcase, what_waits_is_bounded_and_goes_in_order);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        n = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return n == 0 ? 0 : 1;
+        return check_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "lib/wire.h"
+#include "tests/unit/run.h"
 
 #define ANYBODY (WIRE_UP | WIRE_DOWN | WIRE_ASK | WIRE_TELL)
 
@@ -106,8 +107,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("wire");
         TCase *tcase = tcase_create("wire");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_add_loop_test(tcase, each_message_as_the_table_says, 0, (int) ELEMENTSOF(types));
         tcase_add_test(tcase, numbers_in_no_table);
@@ -116,8 +115,5 @@ int main(void) {
         tcase_add_test(tcase, words);
         tcase_add_test(tcase, strings_end);
         suite_add_tcase(suite, tcase);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }
