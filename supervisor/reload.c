@@ -322,18 +322,38 @@ static void use(struct service *s) {
                 conclude(s, 0, "reloaded: %u workers touched%s%s", n, not_taken[0] ? "; restart needed: " : "", not_taken);
 }
 
+/* The first line that is an error, as warnings may stand before it; without one the first of all. */
+static const char *first_error(const char *findings, size_t *ret_length) {
+        static const char mark[] = "error: ";
+
+        for (const char *at = findings; *at;) {
+                size_t length = strcspn(at, "\n");
+
+                if (memmem(at, length, mark, strlen(mark))) {
+                        *ret_length = length;
+                        return at;
+                }
+                at += length + (at[length] == '\n');
+        }
+        *ret_length = strcspn(findings, "\n");
+        return findings;
+}
+
 static int on_child(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct service *s = userdata;
         struct reload *r = s->reload;
+        const char *error;
+        size_t length;
         int result;
 
         result = deploy_wait(&r->deploy, 0);
         say_findings(r);
         if (result == 0)
                 use(s);
-        else if (result > 0)
-                conclude(s, -EINVAL, "reload refused: the configuration is wrong: %.150s", strempty(r->deploy.findings));
-        else
+        else if (result > 0) {
+                error = first_error(strempty(r->deploy.findings), &length);
+                conclude(s, -EINVAL, "reload refused: the configuration is wrong: %.*s", (int) MIN(length, (size_t) 150), error);
+        } else
                 conclude(s, result, "reload refused: the configuration child failed: %s", strerror(-result));
         return 0;
 }
