@@ -385,8 +385,7 @@ int manifest_read_file(const char *path, const char *service, struct findings *f
 
                 keyword_read(&reader, manifest_keys, "", m.root, &m);
                 mark_unsaid(yaml_at(m.root, "timing"), &m.timing);
-                if (findings->n_errors == errors)
-                        r = read_workers(&m, findings);
+                r = read_workers(&m, findings);
                 if (r == 0 && findings->n_errors == errors)
                         check_whole(&m, service, findings);
                 if (r == 0 && findings->n_errors == errors)

@@ -102,6 +102,7 @@ static const struct {
         {"service: [\n", "2:1: error: did not find expected node content, while parsing a flow node"},
         {"service: s\nkind: native\ndescription: d\n", "1:1: error: state is missing"},
         {"service: s\nkind: daemon\ndescription: d\n", "2:7: error: kind must be one of native, exec, unit, other, not \"daemon\""},
+        {"service: s\nkind: native\nport: x\nworkers: {a: {kind: exec}}\n", "4:11: error: workers.a.command is missing"},
         {HEAD "colour: red\nworkers: {a: {kind: exec, command: [/a]}}\n", "8:1: error: colour is not known here"},
         {"service: t\nkind: unit\ndescription: d\n", "1:10: error: the file is named s.yml, the service in it \"t\""},
         {HEAD "prefix: 1.1\nworkers: {a: {kind: exec, command: [/a]}}\n", "8:9: error: prefix must begin with a / and not end with one"},
