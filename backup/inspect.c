@@ -278,16 +278,24 @@ static int list_member(void *userdata, const struct member *m, const uint8_t *di
         return 0;
 }
 
+static int open_archive(const char *path) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+
+        if (fd >= 0)
+                return fd;
+        r = -errno;
+        report_error("%s: %s", path, strerror(-r));
+        return r;
+}
+
 int inspect_list(const char *path, bool verbose, const volatile sig_atomic_t *interrupted) {
         struct inspect_calls calls = {.member = list_member, .userdata = &verbose};
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int fd = open_archive(path);
         struct inspection found;
         int r;
 
-        if (fd < 0) {
-                report_error("%s: %s", path, strerror(errno));
-                return -errno;
-        }
+        if (fd < 0)
+                return fd;
         r = inspect(fd, path, NULL, &calls, interrupted, &found);
         if (r >= 0 && verbose)
                 tell_origin(&found);
@@ -304,14 +312,12 @@ static int tell_refused(void *userdata, const struct member *m, const uint8_t *d
 
 int inspect_verify(const char *path, const volatile sig_atomic_t *interrupted) {
         struct inspect_calls calls = {.member = tell_refused, .userdata = (void *) path};
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int fd = open_archive(path);
         struct inspection found;
         int r;
 
-        if (fd < 0) {
-                report_error("%s: %s", path, strerror(errno));
-                return -errno;
-        }
+        if (fd < 0)
+                return fd;
         r = inspect(fd, path, "reading", &calls, interrupted, &found);
         if (r < 0)
                 return r;

@@ -3,30 +3,14 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+
+#include "lib/wait.h"
 
 #define ANSWER_NSEC (10 * NSEC_PER_SEC)
 #define REST_NSEC NSEC_PER_SEC
 #define REST_MAX 65536
-
-/* Waits for the socket; -ETIMEDOUT past @deadline. */
-static int wait_for(int fd, short events, uint64_t deadline) {
-        for (;;) {
-                struct pollfd p = {.fd = fd, .events = events};
-                uint64_t now = now_monotonic();
-                int n;
-
-                if (now >= deadline)
-                        return -ETIMEDOUT;
-                n = poll(&p, 1, (int) ((deadline - now) / NSEC_PER_MSEC) + 1);
-                if (n > 0)
-                        return 0;
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-        }
-}
 
 /* REST ports listen on IPv4, on an address or on all. */
 static int connect_to(const struct facts_port *port, uint64_t deadline) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "workers/control/client/call.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include "lib/wait.h"
 
 /* The status of thousands of workers fits. */
 #define ANSWER_MAX (32U * 1024 * 1024)
@@ -28,22 +29,6 @@ void call_done(struct call *c) {
         c->fd = fd_close(c->fd);
         free(c->buffer);
         *c = CALL_NULL;
-}
-
-static int wait_for(int fd, short events, uint64_t deadline) {
-        for (;;) {
-                struct pollfd p = {.fd = fd, .events = events};
-                uint64_t now = now_monotonic();
-                int n;
-
-                if (now >= deadline)
-                        return -ETIMEDOUT;
-                n = poll(&p, 1, (int) MIN((deadline - now) / NSEC_PER_MSEC + 1, (uint64_t) INT32_MAX));
-                if (n > 0)
-                        return 0;
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-        }
 }
 
 static int send_text(int fd, const char *text, size_t size, uint64_t deadline) {
