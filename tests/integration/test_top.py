@@ -41,7 +41,7 @@ def look(*words, **more):
 class Screen:
     """A program on a terminal, and what it shows: lines of the last frame, without their colours."""
 
-    def __init__(self, *words, rows=40, columns=110):
+    def __init__(self, *words, rows=40, columns=110, term='xterm'):
         self.master, slave = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(slave)
@@ -50,7 +50,7 @@ class Screen:
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-        self.process = subprocess.Popen([PROGRAM, *words], env=harness.clean_environment(TERM='xterm'), stdin=slave, stdout=slave, stderr=slave,
+        self.process = subprocess.Popen([PROGRAM, *words], env=harness.clean_environment(TERM=term), stdin=slave, stdout=slave, stderr=slave,
                                         preexec_fn=own)
         self.slave = slave
         self.text = ''
@@ -212,6 +212,22 @@ def test_it_fits_when_resized_and_scrolls(service):
         screen.has('events: publisher')
         screen.press('q')
         assert screen.end() == 0
+
+
+def test_keys_that_come_at_once(service):
+    with Screen('top', '--dev', service.dir, rows=12) as screen:
+        screen.has('1 service: 1')
+        screen.press('z\x1b[B\x1b[999;9Zg\x1b[B')
+        screen.wait_for(lambda lines: not any('1 service: 1' in line for line in lines))
+        screen.press('\x1b[A\x1bxq')
+        assert screen.end() == 0
+
+
+@pytest.mark.parametrize('term', ['dumb', ''])
+def test_a_terminal_without_a_screen(service, term):
+    with Screen('top', '--dev', service.dir, term=term) as screen:
+        assert screen.end() == 0
+        assert 'user_line' in screen.text and '\x1b' not in screen.text
 
 
 @pytest.mark.parametrize('signo', [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

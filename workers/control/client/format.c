@@ -9,7 +9,7 @@ static bool coloured;
 void format_init(void) {
         const char *term = getenv("TERM");
 
-        coloured = isatty(STDOUT_FILENO) && term && !streq(term, "dumb") && !getenv("NO_COLOR");
+        coloured = isatty(STDOUT_FILENO) && term && *term && !streq(term, "dumb") && !getenv("NO_COLOR");
 }
 
 /* The largest unit and the one below it. */

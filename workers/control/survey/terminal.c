@@ -149,7 +149,7 @@ static int scroll(long lines) {
         return TERMINAL_REDRAW;
 }
 
-static int take_key(const char *key, ssize_t n) {
+static int take_key(const char *key, size_t n) {
         static const struct {
                 const char *key;
                 int lines; /* 0: a screen's height down, INT32_MIN: up */
@@ -164,9 +164,36 @@ static int take_key(const char *key, ssize_t n) {
         if (n == 1 && strchr(" rR", key[0]))
                 return TERMINAL_REFRESH;
         for (unsigned i = 0; i < ELEMENTSOF(moves); i++)
-                if ((size_t) n == strlen(moves[i].key) && memcmp(key, moves[i].key, (size_t) n) == 0)
+                if (n == strlen(moves[i].key) && memcmp(key, moves[i].key, n) == 0)
                         return scroll(moves[i].lines == 0 ? page : moves[i].lines == INT32_MIN ? -page : moves[i].lines);
         return TERMINAL_NOTHING;
+}
+
+/* How many bytes the first of some keys is: an escape sequence, or a character. */
+static size_t key_length(const char *keys, size_t n) {
+        size_t i = 2;
+
+        if (n < 3 || keys[0] != '\033' || (keys[1] != '[' && keys[1] != 'O'))
+                return 1;
+        while (i + 1 < n && (keys[i] < '@' || keys[i] > '~'))
+                i++;
+        return i + 1;
+}
+
+/* Over a slow line, or when one is held down, several come at once. */
+static int take_keys(const char *keys, size_t n) {
+        int r = TERMINAL_NOTHING;
+
+        while (n > 0 && r != TERMINAL_QUIT) {
+                size_t length = key_length(keys, n);
+                int k = take_key(keys, length);
+
+                if (k == TERMINAL_QUIT || r != TERMINAL_REFRESH)
+                        r = k == TERMINAL_NOTHING ? r : k;
+                keys += length;
+                n -= length;
+        }
+        return r;
 }
 
 /* The screen is the shell's while we are stopped. */
@@ -183,7 +210,7 @@ int terminal_wait(uint64_t deadline) {
                 struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
                 uint64_t now = now_monotonic(), left = deadline > now ? deadline - now : 0;
                 struct timespec timeout = {.tv_sec = (time_t) (left / NSEC_PER_SEC), .tv_nsec = (long) (left % NSEC_PER_SEC)};
-                char key[16];
+                char keys[256];
                 ssize_t size;
                 int n, r;
 
@@ -202,10 +229,10 @@ int terminal_wait(uint64_t deadline) {
                         return TERMINAL_NOTHING;
                 if (n < 0)
                         continue;
-                size = read(STDIN_FILENO, key, sizeof(key));
+                size = read(STDIN_FILENO, keys, sizeof(keys));
                 if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
                         return -EIO;
-                r = size > 0 ? take_key(key, size) : TERMINAL_NOTHING;
+                r = size > 0 ? take_keys(keys, (size_t) size) : TERMINAL_NOTHING;
                 if (r != TERMINAL_NOTHING)
                         return r;
         }

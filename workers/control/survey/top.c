@@ -132,6 +132,13 @@ static int look_again_and_again(struct survey *survey, const struct arguments *a
         return r < 0 ? complain(PROGRAM, EXIT_FAILED, "the terminal is gone: %s", strerror(-r)) : EXIT_DONE;
 }
 
+/* One that says nothing of itself, or that it is dumb, would show escape sequences. */
+static bool is_screen(void) {
+        const char *term = getenv("TERM");
+
+        return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && !streq(term, "dumb");
+}
+
 int main(int argc, char **argv) {
         struct arguments a = {.interval = 2, .survey.history = true};
         struct survey *survey;
@@ -143,7 +150,7 @@ int main(int argc, char **argv) {
         r = survey_new(&a.survey, &survey);
         if (r < 0)
                 return r == -EINVAL ? EXIT_USAGE : complain(PROGRAM, EXIT_FAILED, "%s", strerror(-r));
-        if (a.once || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        if (a.once || !is_screen())
                 r = look_once(survey, &a);
         else
                 r = look_again_and_again(survey, &a);
