@@ -6,10 +6,13 @@
 
 #define LICENCE "# SPDX-License-Identifier: GPL-3.0-or-later\n"
 
-/* What systemd 252 does not have: between its death and its next start a service counts as starting, not as failed.
- * RestartSteps= is of no use to us: it counts all restarts since somebody last started the service, so that after
- * months each would take long. */
-static const char newer[] = "RestartMode=direct";
+/* What systemd 252 does not have: a /tmp in memory, with nothing on the disk. Others are of no use to us. RestartSteps= counts all
+ * restarts since somebody last started the service: after months each would take long. With RestartMode=direct a start that
+ * fails is none that has ended: where the port is another program's, "systemctl start", a boot and apt-get would wait for ever. */
+static const struct {
+        unsigned since;
+        const char *setting;
+} newer = {257, "PrivateTmp=disconnected"};
 
 /* Appends the units of a list of services and units, but for those of @known, each with a space before it, or behind
  * it. */
@@ -38,8 +41,21 @@ static const char *condition(const struct manifest *m) {
         return m->facts.order.filter == FACTS_FILTER_WAZO ? "ConditionPathExists=!/var/lib/wazo/disabled" : "";
 }
 
+/* What the unit may not do itself; one process, since a restart waits for it. */
+static void prepare_line(const struct manifest *m, const char *base, char *to, size_t size) {
+        char owner[256] = "";
+
+        if (m->facts.unit.replaces)
+                (void) snprintf(owner, sizeof(owner), "; exec chown --no-dereference %s %s", m->user, m->log);
+        (void) snprintf(to, size,
+                        "# What somebody has deleted is there again.%s\n"
+                        "ExecStartPre=+-/bin/sh -c '[ -d %s ] && [ -d %s ] && [ -e %s ] || systemd-tmpfiles --create %s.conf%s'",
+                        *owner ? " And the log may be the other daemon's still: its package's scripts give it to that one's user." : "",
+                        m->run, m->state, m->log, base, owner);
+}
+
 void generate_unit(const struct generator *g, const struct manifest *m, FILE *to) {
-        char base[128], after[1024] = "", before[1024] = "", alias[256] = "", prepare[512] = "";
+        char base[128], after[1024] = "", before[1024] = "", alias[256] = "", prepare[1024];
         const struct generate_variable variables[] = {
                 {"SERVICE", m->service},
                 {"DESCRIPTION", m->description},
@@ -50,7 +66,7 @@ void generate_unit(const struct generator *g, const struct manifest *m, FILE *to
                 {"PREFIX", g->prefix},
                 {"PREPARE", prepare},
                 {"RESTART", facts_restart_to_string(m->facts.unit.restart)},
-                {"NEWER", g->systemd >= 254 ? newer : ""},
+                {"NEWER", g->systemd >= newer.since ? newer.setting : ""},
                 {"USER", m->user},
                 {"RUN", m->run},
                 {"STATE", m->state},
@@ -65,10 +81,7 @@ void generate_unit(const struct generator *g, const struct manifest *m, FILE *to
         append_units(g, m->facts.before, NULL, true, before, sizeof(before));
         if (!*after)
                 (void) strcopy(after, sizeof(after), "network.target");
-        if (m->facts.unit.replaces && m->log)
-                (void) snprintf(prepare, sizeof(prepare),
-                                "# The log may be the other daemon's still, or again: its package's scripts give it to that one's user.\n"
-                                "ExecStartPre=+-/usr/bin/chown --no-dereference %s %s", m->user, m->log);
+        prepare_line(m, base, prepare, sizeof(prepare));
         if (m->facts.unit.replaces)
                 (void) snprintf(alias, sizeof(alias),
                                 "# The unit file of this name is the Python package's; an enabled alias goes before it.\nAlias=%s",

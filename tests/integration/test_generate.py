@@ -67,7 +67,7 @@ def test_the_documentation_has_the_page_of_each_service_of_ours():
 
 def test_settings_of_a_newer_systemd():
     old, new = generate('unit', 'wazo-confd').stdout, generate('unit', 'wazo-confd', '--systemd', '257').stdout
-    assert 'RestartMode' not in old and 'RestartMode=direct\n' in new
+    assert 'disconnected' not in old and 'PrivateTmp=yes\nPrivateTmp=disconnected\n' in new
     assert '@' not in new.replace('stop@', '').replace('@system', '').replace('@resources', '').replace('@privileged', '').replace('@setuid', '')
 
 

@@ -95,6 +95,17 @@ def test_removal_and_purge(confd):
     assert confd.sh('systemctl --failed --no-legend') == ''
 
 
+def test_installed_while_another_has_the_port(confd):
+    """It does not keep apt waiting, and is up as soon as the port is free."""
+    confd.sh('systemd-run -q --unit=other --property=Type=exec systemd-socket-activate -l 127.0.0.1:9486 /bin/true')
+    wait_for(lambda: '9486' in confd.sh('ss -ltnH sport = :9486'))
+    confd.apt('install', 'wazo-suite-confd')
+    assert confd.run('systemctl', 'is-enabled', SERVICE).stdout == 'enabled\n'
+    wait_for(lambda: 'in use' in confd.show(SERVICE, 'StatusText')['StatusText'])
+    confd.sh('systemctl stop other')
+    confd.wait_ready()
+
+
 # ---- beside the Python suite ----
 
 
