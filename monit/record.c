@@ -63,19 +63,10 @@ void record_done(struct record *r) {
         *r = RECORD_NULL;
 }
 
-/* Whole or not at all, also after a power cut. */
-static int write_file(int dir, const char *name, const json_t *value) {
-        _cleanup_free_ char *text = json_dumps(value, JSON_COMPACT);
-        _cleanup_close_ int fd = -1;
-        char temporary[NAME_SIZE];
-        size_t size;
+static int write_text(int dir, const char *name, const char *text) {
+        _cleanup_close_ int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        size_t size = strlen(text);
 
-        if (!text)
-                return -ENOMEM;
-        size = strlen(text);
-        if (snprintf(temporary, sizeof(temporary), ".%s", name) >= (int) sizeof(temporary))
-                return -ENAMETOOLONG;
-        fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
         for (size_t done = 0; done < size;) {
@@ -85,9 +76,27 @@ static int write_file(int dir, const char *name, const json_t *value) {
                         return -errno;
                 done += (size_t) MAX(n, (ssize_t) 0);
         }
-        if (fsync(fd) < 0 || renameat(dir, temporary, dir, name) < 0 || fsync(dir) < 0)
-                return -errno;
-        return 0;
+        return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Whole or not at all, also after a power cut; on a disk that is full, nothing of it. */
+static int write_file(int dir, const char *name, const json_t *value) {
+        _cleanup_free_ char *text = json_dumps(value, JSON_COMPACT);
+        char temporary[NAME_SIZE];
+        int r;
+
+        if (!text)
+                return -ENOMEM;
+        if (snprintf(temporary, sizeof(temporary), ".%s", name) >= (int) sizeof(temporary))
+                return -ENAMETOOLONG;
+        r = write_text(dir, temporary, text);
+        if (r >= 0 && renameat(dir, temporary, dir, name) < 0)
+                r = -errno;
+        if (r < 0) {
+                (void) unlinkat(dir, temporary, 0);
+                return r;
+        }
+        return fsync(dir) < 0 ? -errno : 0;
 }
 
 static int read_file(int dir, const char *name, json_t **ret) {

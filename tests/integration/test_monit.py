@@ -454,6 +454,15 @@ def test_the_spool_is_bounded(host):
     assert json.loads(host.read(f'/var/lib/monit/wazo-suite/spool/{names[-1]}'))['body']['data']['state'] == 'failed'
 
 
+def test_a_disk_that_is_full_keeps_no_half_records(host):
+    words = ['sh', '-c', 'trap "" XFSZ; ulimit -f 0; exec "$@"', 'sh', HOOK, '--root', host.root]
+    environment = clean_environment(DBUS_SYSTEM_BUS_ADDRESS=host.manager.address, MONIT_SERVICE='suite-acme', MONIT_PROGRAM_STATUS='2',
+                                    MONIT_DESCRIPTION='-- acme: failed: why', MONIT_HOST='pbx')
+    done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+    assert done.returncode == 1
+    assert [name for folder in ('state', 'spool') for name in os.listdir(host.path(f'/var/lib/monit/wazo-suite/{folder}'))] == []
+
+
 def test_events_wait_for_the_broker(host, broker):
     exchange = f'monit-{os.path.basename(host.root)}'
     observer = broker.observe(exchange)
