@@ -247,6 +247,13 @@ def test_a_uid_of_a_person(host):
     assert 'the uid of wazo-agentd is 1001' in row['found'] and 'adduser --system' in row['remedy']
 
 
+@pytest.mark.parametrize('path, row', [('/etc/passwd', '3b'), ('/etc/group', '3b'), ('/etc/shadow', '2')])
+def test_nothing_of_another_host_keeps_it_waiting(host, path, row):
+    host.remove(path)
+    os.mkfifo(host.path(path))
+    assert rows(host, AGENTD, '--row', row)[AGENTD, row]['result'] != 'pass'
+
+
 def test_one_that_does_not_run(host):
     """The state of the unit shows in two rows, and what its processes would show is undecided, not passed."""
     host.edit_unit(AGENTD_UNIT, 'ActiveState=active', 'ActiveState=failed')
