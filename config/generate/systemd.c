@@ -55,7 +55,7 @@ static void prepare_line(const struct manifest *m, const char *base, char *to, s
 }
 
 void generate_unit(const struct generator *g, const struct manifest *m, FILE *to) {
-        char base[128], after[1024] = "", before[1024] = "", alias[256] = "", prepare[1024];
+        char base[128], after[1024] = "", before[1024] = "", alias[256] = "", prepare[1024], also[256] = "";
         const struct generate_variable variables[] = {
                 {"SERVICE", m->service},
                 {"DESCRIPTION", m->description},
@@ -71,6 +71,7 @@ void generate_unit(const struct generator *g, const struct manifest *m, FILE *to
                 {"RUN", m->run},
                 {"STATE", m->state},
                 {"LOG", m->log},
+                {"ALSO", also},
                 {"ALIAS", alias},
                 {0},
         };
@@ -82,6 +83,9 @@ void generate_unit(const struct generator *g, const struct manifest *m, FILE *to
         if (!*after)
                 (void) strcopy(after, sizeof(after), "network.target");
         prepare_line(m, base, prepare, sizeof(prepare));
+        if (m->port)
+                (void) snprintf(also, sizeof(also),
+                                "# Who disables the service does not expect that a request starts it.\nAlso=%s.socket", base);
         if (m->facts.unit.replaces)
                 (void) snprintf(alias, sizeof(alias),
                                 "# The unit file of this name is the Python package's; an enabled alias goes before it.\nAlias=%s",

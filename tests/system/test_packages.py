@@ -65,10 +65,16 @@ def test_a_stopped_service_stays_stopped(confd):
 
 
 def test_a_disabled_service_stays_disabled(confd):
-    confd.sh(f'systemctl disable -q {SERVICE} {SOCKET}')
+    """Its socket with it: after a reboot no request starts it."""
+    confd.sh(f'systemctl disable --now -q {SERVICE}')
     confd.apt('install', '--reinstall', 'wazo-suite-confd')
-    assert confd.run('systemctl', 'is-enabled', SERVICE, check=False).stdout == 'disabled\n'
-    confd.sh(f'systemctl enable -q {SERVICE} {SOCKET}')
+    confd.reboot()
+    assert confd.run('systemctl', 'is-enabled', SERVICE, SOCKET, check=False).stdout.split() == ['disabled', 'disabled']
+    assert confd.curl('GET', '/infos', check=False)[0] == 0
+    assert confd.active(SERVICE) == confd.active(SOCKET) == 'inactive'
+    confd.sh(f'systemctl enable --now -q {SERVICE}')
+    assert confd.run('systemctl', 'is-enabled', SERVICE, SOCKET).stdout.split() == ['enabled', 'enabled']
+    assert confd.active(SERVICE) == confd.active(SOCKET) == 'active'
 
 
 def left_behind(machine):
