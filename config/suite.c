@@ -36,19 +36,42 @@ static const struct manifest *find_service(const struct suite *s, const char *na
         return NULL;
 }
 
-static bool is_known(const struct reading *r, const char *name) {
-        for (size_t i = 0; i < r->suite.n; i++)
-                if (streq(r->name[i], name))
-                        return true;
-        return false;
+/* The place of the file NAME.yml; suite.n when there was none. */
+static size_t find_name(const struct reading *r, const char *name) {
+        size_t i = 0;
+
+        while (i < r->suite.n && !streq(r->name[i], name))
+                i++;
+        return i;
 }
 
+static bool is_known(const struct reading *r, const char *name) {
+        return find_name(r, name) < r->suite.n;
+}
+
+static int make_room(struct reading *r) {
+        size_t room = MAX(r->room * 2, (size_t) 32);
+        struct manifest *grown;
+
+        if (r->suite.n < r->room)
+                return 0;
+        grown = realloc(r->suite.services, room * sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        r->suite.services = grown;
+        r->room = room;
+        return 0;
+}
+
+/* In the place of one of that name that is broken: a mistake in a file of an administrator's takes no service away. */
 static int add_file(struct reading *r, const char *dir, const char *file) {
         struct suite *s = &r->suite;
         struct findings *f = r->findings;
         size_t errors = f->n_errors;
         struct place place = {0};
         char path[1024], name[256];
+        struct manifest m;
+        size_t at;
         int result;
 
         if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int) sizeof(path))
@@ -59,31 +82,29 @@ static int add_file(struct reading *r, const char *dir, const char *file) {
                 findings_error(f, &place, "no name of a service: \"%s\"", name);
                 return 0;
         }
-        if (is_known(r, name))
+        at = find_name(r, name);
+        if (at < s->n && !r->broken[at])
                 return 0;
-        if (s->n == SUITE_SERVICES_MAX) {
+        if (at == SUITE_SERVICES_MAX) {
                 findings_error(f, &place, "more than %d services", SUITE_SERVICES_MAX);
                 return 0;
         }
-        if (s->n == r->room) {
-                size_t room = MAX(r->room * 2, (size_t) 32);
-                struct manifest *grown = realloc(s->services, room * sizeof(*grown));
-
-                if (!grown)
-                        return -ENOMEM;
-                s->services = grown;
-                r->room = room;
-        }
-        result = manifest_read_file(path, name, f, &s->services[s->n]);
+        if (make_room(r) < 0)
+                return -ENOMEM;
+        result = manifest_read_file(path, name, f, &m);
         if (result == -ENOMEM)
                 return result;
         if (result < 0) {
                 findings_error(f, &place, "cannot read it: %s", strerror(-result));
                 return 0;
         }
-        r->broken[s->n] = f->n_errors > errors;
-        (void) strcopy(r->name[s->n], NAME_SIZE, name);
-        s->n++;
+        if (at < s->n)
+                manifest_done(&s->services[at]);
+        else
+                s->n++;
+        s->services[at] = m;
+        r->broken[at] = f->n_errors > errors;
+        (void) strcopy(r->name[at], NAME_SIZE, name);
         return 0;
 }
 

@@ -29,8 +29,9 @@ int suite_dirs_add(struct suite_dirs *dirs, const char *dir) _must_check_;
 
 /*
  * Reads each *.yml of @dirs (NULL-terminated; one that is not there counts as empty). Of two with one name, the one
- * in the first directory is taken whole. Everything wrong, in one manifest or between several (a port that two have,
- * a dependency that nobody is, a circle), becomes an error finding with its place; the result is what could be read.
+ * in the first directory is taken whole, or the next when that is broken. Everything wrong, in one manifest or between several
+ * (a port that two have, a dependency that nobody is, a circle), becomes an error finding with its place; the result is what
+ * could be read.
  * The names of files in the places of manifests live as long as @findings. -ENOMEM and the like.
  */
 int suite_read(const char *const *dirs, struct findings *findings, struct suite *ret) _must_check_;

@@ -220,6 +220,17 @@ START_TEST(a_broken_one_is_left_out_and_the_others_are_there) {
 }
 END_TEST
 
+START_TEST(a_broken_one_takes_no_shipped_one_away) {
+        write_service("wazo-x", "port: 9600\n");
+        files_write("etc/wazo-x.yml", "service: wazo-x\nkind: unit\ndescription: mine\nuser: v\nport: many\n");
+        files_write("etc/wazo-y.yml", "service: [");
+        ck_assert_ptr_nonnull(strstr(read_suite(), "/etc/wazo-x.yml:5:7: error"));
+        ck_assert_uint_eq(suite.n, 1);
+        ck_assert_str_eq(suite.services[0].user, "u");
+        ck_assert_int_eq(suite.services[0].port, 9600);
+}
+END_TEST
+
 START_TEST(a_circle_of_three_is_found) {
         write_service("a", "after: [c]\n");
         write_service("b", "needs: [a]\n");
@@ -269,6 +280,7 @@ int main(void) {
         tcase_add_loop_test(c, each_error_has_its_place, 0, (int) ELEMENTSOF(bad));
         tcase_add_test(c, a_root_without_a_reason_is_an_error);
         tcase_add_test(c, a_broken_one_is_left_out_and_the_others_are_there);
+        tcase_add_test(c, a_broken_one_takes_no_shipped_one_away);
         tcase_add_test(c, a_circle_of_three_is_found);
         tcase_add_test(c, other_is_no_daemon);
         tcase_add_test(c, directories_of_a_command_line_are_bounded);
