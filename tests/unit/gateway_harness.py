@@ -31,6 +31,8 @@ SECRET = 'swordfish'
 # How long to wait for what must come, in seconds: the machine may be busy. A gateway's own deadlines are as long, unless a
 # test is about one.
 PATIENCE = 30
+# Whether a worker is quick, and may be sent requests ahead, is not to depend on the machine.
+NEVER, ALWAYS = 1e-6, 1e6
 
 
 def pack(kind, body=b'', ident=0, fds=0):
@@ -214,7 +216,7 @@ class Gateway:
             'limits': dict({'connections': 1100, 'connections_idle_seconds': 75, 'header_bytes': 32768, 'header_seconds': 30,
                             'body_bytes': 41943040, 'body_seconds': 30, 'queue': 4, 'executing': 3, 'requests_held': 512},
                            **changes.pop('limits', {})),
-            'deadlines': dict({'queue_ms': 30000, 'attempt_ms': 30000, 'total_ms': 60000, 'drain_ms': 75000},
+            'deadlines': dict({'queue_ms': 30000, 'attempt_ms': 30000, 'total_ms': 60000, 'drain_ms': 75000, 'quick_ms': NEVER},
                               **changes.pop('deadlines', {})),
             'tokens': TOKENS,
             'tenants': [{'uuid': MASTER, 'parent': None}, {'uuid': CHILD, 'parent': MASTER},

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from gateway_harness import (CHILD, DRAIN, GRANDCHILD, INFLIGHT, KIND_CONTROL, KIND_RELAY, MASTER, SECRET, STALLED, STRANGER, USER,
+from gateway_harness import (ALWAYS, CHILD, DRAIN, GRANDCHILD, INFLIGHT, KIND_CONTROL, KIND_RELAY, MASTER, SECRET, STALLED, STRANGER, USER,
                              PATIENCE, WANT, Gateway, call, connect, echo, pack, raw, read_answer, reply, sealed)
 
 
@@ -577,6 +577,102 @@ def test_one_request_a_worker_and_the_budget(make):
         for request in list(worker.requests):
             echo(worker, request)
     assert [answer().status for answer in answers] == [200] * 8
+
+
+def ahead(make, **deadlines):
+    """A gateway; its quick worker, which has three requests at its hands; and these in the order in which it got them."""
+    g = make(deadlines=dict({'quick_ms': ALWAYS}, **deadlines))
+    worker = g.introduce(1, 'user')
+    assert call(g, 'GET', '/1.1/users').status == 200
+    worker.requests.clear()
+    worker.answer = None
+    answers = {'/users/%d' % i: later(call, g, 'GET', '/1.1/users/%d' % i) for i in range(3)}
+    wait_for(lambda: len(worker.requests) == 3)
+    return g, worker, [answers[request.path] for request in worker.requests]
+
+
+def test_what_only_reads_is_sent_ahead(make):
+    g, worker, answers = ahead(make)
+    late = later(call, g, 'POST', '/1.1/users', body=b'{}')
+    g.wait_held(4)
+    assert len(worker.requests) == 3, 'what writes waits until the worker is free'
+    assert b'\nwazo_gateway_requests_executing 1\n' in call(g, 'GET', '/metrics', auth=None).body
+    for request in list(worker.requests):
+        echo(worker, request)
+    assert [answer().status for answer in answers] == [200] * 3
+    wait_for(lambda: len(worker.requests) == 4)
+    assert worker.requests[3].method == 'POST'
+    echo(worker, worker.requests[3])
+    assert late().status == 200
+
+
+def test_death_with_requests_ahead(make):
+    """The first was in its hands: it alone is told, and tried again. The others were not begun, and lose nothing."""
+    g, worker, answers = ahead(make)
+    told = [request.path for request in worker.requests]
+    worker.die()
+    ident = struct.unpack('<IIQ64s16s224s', g.expect(INFLIGHT))[3].rstrip(b'\0').decode()
+    new = g.introduce(1, 'user', generation=2)
+    results = [answer() for answer in answers]
+    assert [result.status for result in results] == [200] * 3
+    assert [request.path for request in new.requests] == told
+    assert [request.retry for request in new.requests] == [True, False, False]
+    assert results[0].headers['X-Request-Id'] == ident
+    assert not [message for message in g.messages if message[0] == STALLED]
+
+
+def test_replies_out_of_order(make):
+    g, worker, answers = ahead(make)
+    echo(worker, worker.requests[1])
+    assert struct.unpack('<III', g.expect(STALLED)) == (1, 1, 9)
+    g.introduce(1, 'user', generation=2)
+    assert [answer().status for answer in answers] == [200] * 3
+
+
+def test_owing_too_long_with_requests_ahead(make):
+    g, worker, answers = ahead(make, attempt_ms=1500)
+    g.expect(STALLED)
+    g.introduce(1, 'user', generation=2)
+    assert [answer().status for answer in answers] == [503, 200, 200]
+
+
+def test_waiting_ahead_is_waiting(make):
+    """Whoever is behind a slow one is answered when his time in the queue is over; his reply, when it comes, is nobody's."""
+    g, worker, answers = ahead(make, queue_ms=700)
+    results = [answer() for answer in answers[1:]]
+    assert [result.status for result in results] == [503, 503] and 'busy' in results[0].json()[0]
+    for request in list(worker.requests):
+        echo(worker, request)
+    assert answers[0]().status == 200
+    worker.answer = echo
+    assert call(g, 'GET', '/1.1/users/9').json()['path'] == '/users/9'
+
+
+def test_rolling_with_requests_ahead(make):
+    g, old, answers = ahead(make)
+    new = g.introduce(1, 'user', generation=2)
+    assert call(g, 'GET', '/1.1/users').status == 200 and len(new.requests) == 1
+    for request in list(old.requests):
+        echo(old, request)
+    assert [answer().status for answer in answers] == [200] * 3
+    old.thread.join(PATIENCE)
+    assert not old.thread.is_alive()
+
+
+def test_nobody_is_sent_ahead_of_two(make):
+    g = make(deadlines={'quick_ms': ALWAYS}, limits={'queue': 50})
+    workers = [g.introduce(i, 'user#%d' % i) for i in (1, 2)]
+    assert call(g, 'GET', '/1.1/users').status == 200
+    for worker in workers:
+        worker.requests.clear()
+        worker.answer = None
+    answers = [later(call, g, 'GET', '/1.1/users') for _ in range(5)]
+    g.wait_held(5)
+    wait_for(lambda: [len(worker.requests) for worker in workers] == [1, 1])
+    for worker in workers:
+        worker.answer = echo
+        echo(worker, worker.requests[0])
+    assert [answer().status for answer in answers] == [200] * 5
 
 
 def test_a_worker_that_owes_too_long(make):

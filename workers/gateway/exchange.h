@@ -15,7 +15,7 @@
 
 struct connection;
 struct gateway;
-struct peer;
+struct errand;
 struct pool;
 
 enum stage {
@@ -69,7 +69,7 @@ struct exchange {
         /* In the hands of slots.c. */
         struct exchange *previous, *next;
         struct pool *pool;
-        struct peer *peer;
+        struct errand *errand; /* a worker's, when it is with one */
         uint64_t queued, queue_deadline, total_deadline;
         unsigned attempts;
 };

@@ -39,6 +39,19 @@ void pool_time_out(struct exchange *ex) {
                 exchange_answer(ex, 504, NULL, error_list("Gateway Timeout - the request took too long"));
 }
 
+void pool_expired(struct exchange *ex, uint64_t now) {
+        const struct slot *slot = ex->pool->slots;
+        const char *state = !slot ? "starting"
+                          : slot->view.state == WIRE_STATE_READY ? "busy"
+                          : wire_state_to_string(slot->view.state);
+
+        if (now >= ex->total_deadline)
+                pool_time_out(ex);
+        else
+                pool_refuse(ex, pool_retry_after(ex->pool, now), state, slot ? slot->reason : "");
+        http_resume(ex);
+}
+
 static void pool_enqueue(struct pool *pool, struct exchange *ex, bool first) {
         ex->stage = STAGE_QUEUED;
         ex->previous = first ? NULL : pool->last;
@@ -102,13 +115,19 @@ static void pool_want_worker(struct gateway *g, struct pool *pool) {
         }
 }
 
+static void begin_to_wait(struct exchange *ex, uint64_t now) {
+        uint64_t limit = ex->operation->builtin ? POOL_OWN_NSEC : ex->gateway->settings.queue_nsec;
+
+        ex->queued = now;
+        ex->queue_deadline = MIN(now + limit, ex->total_deadline);
+}
+
 bool pool_wait(struct exchange *ex, uint64_t now, bool first) {
         struct gateway *g = ex->gateway;
         struct pool *pool = ex->pool;
         struct slot_view views[POOL_SLOTS_MAX];
         const struct slot *slots[POOL_SLOTS_MAX];
         size_t n = pool_views(pool, views, slots), culprit;
-        uint64_t limit = ex->operation->builtin ? POOL_OWN_NSEC : g->settings.queue_nsec;
         unsigned retry_after = 0;
 
         if (now >= ex->total_deadline) {
@@ -117,8 +136,7 @@ bool pool_wait(struct exchange *ex, uint64_t now, bool first) {
         }
         if (pool->n >= g->settings.queue)
                 pool_drop_gone(pool, now);
-        ex->queued = now;
-        ex->queue_deadline = MIN(now + limit, ex->total_deadline);
+        begin_to_wait(ex, now);
 
         switch (waiting_decide(views, n, pool->n, g->settings.queue, now, ex->queue_deadline, &retry_after, &culprit)) {
         case WAITING_REFUSE:
@@ -143,11 +161,23 @@ static struct peer *pool_free_peer(const struct pool *pool) {
         for (struct slot *slot = pool->slots; slot; slot = slot->next_of_pool) {
                 struct peer *peer = slot->peers;
 
-                if (peer && !peer->retired && !peer->unusable && peer->outstanding == 0 &&
+                if (peer && !peer->retired && !peer->unusable && peer->n_errands == 0 &&
                     (!best || peer->idle_since > best->idle_since))
                         best = peer;
         }
         return best;
+}
+
+/* A request that waits for the only worker there is may wait at the worker, when it is quick. */
+static int send_ahead(struct pool *pool, struct exchange *ex, uint64_t now) {
+        const struct slot *slot = pool->slots;
+        struct peer *peer = slot && !slot->next_of_pool ? slot->peers : NULL;
+
+        if (!peer || peer->retired || peer->unusable || peer->n_errands == 0 || !peer_takes_ahead(peer, ex))
+                return -EAGAIN;
+        if (ex->stage != STAGE_QUEUED)
+                begin_to_wait(ex, now);
+        return peer_send(peer, ex, now);
 }
 
 int pool_send(struct pool *pool, struct exchange *ex, uint64_t now) {
@@ -155,8 +185,13 @@ int pool_send(struct pool *pool, struct exchange *ex, uint64_t now) {
         struct peer *peer;
         int r;
 
-        if (pool->counts && g->slots.executing >= g->settings.executing)
-                return -EAGAIN;
+        if (pool->counts) {
+                r = send_ahead(pool, ex, now);
+                if (r >= 0)
+                        return r;
+                if (g->slots.executing >= g->settings.executing)
+                        return -EAGAIN;
+        }
         while ((peer = pool_free_peer(pool))) {
                 r = peer_send(peer, ex, now);
                 if (r >= 0)
@@ -176,14 +211,14 @@ void pool_feed(struct pool *pool) {
 
         for (struct slot *slot = pool->slots; slot; slot = next) {
                 next = slot->next_of_pool;
-                if (slot->peers && slot->peers->outstanding)
+                if (slot->peers && slot->peers->n_errands > 0)
                         peer_receive(slot->peers);
         }
 }
 
 bool pool_owes(const struct pool *pool) {
         for (const struct slot *slot = pool->slots; slot; slot = slot->next_of_pool)
-                if (slot->peers && slot->peers->outstanding)
+                if (slot->peers && slot->peers->n_errands > 0)
                         return true;
         return false;
 }
@@ -201,16 +236,7 @@ uint64_t pool_expire(struct pool *pool, uint64_t now) {
                         continue;
                 }
                 pool_dequeue(ex, now);
-                if (now >= ex->total_deadline)
-                        pool_time_out(ex);
-                else {
-                        const struct slot *slot = pool->slots;
-                        const char *state = !slot ? "starting" : slot->view.state == WIRE_STATE_READY ? "busy"
-                                          : wire_state_to_string(slot->view.state);
-
-                        pool_refuse(ex, pool_retry_after(pool, now), state, slot ? slot->reason : "");
-                }
-                http_resume(ex);
+                pool_expired(ex, now);
         }
         return next_time;
 }

@@ -30,6 +30,8 @@ void pool_reconsider(struct pool *pool, uint64_t now);
 /* Without a reply: 503, or what the gateway makes of it where it asked for itself. */
 void pool_refuse(struct exchange *ex, unsigned retry_after, const char *state, const char *reason);
 void pool_time_out(struct exchange *ex);
+/* One that waited as long as it may, and waits no more. */
+void pool_expired(struct exchange *ex, uint64_t now);
 /* Seconds for Retry-After. */
 unsigned pool_retry_after(const struct pool *pool, uint64_t now);
 
@@ -40,12 +42,18 @@ int peer_watch(struct peer *peer) _must_check_;
 void peer_free(struct peer *peer);
 /* It owes nothing any more. */
 void peer_settle(struct peer *peer);
+/* The errand behind @i others, at most as many as it owes: that behind the last is a free place. */
+struct errand *peer_errand(struct peer *peer, unsigned i);
+/* Who waited for the errand's answer, or NULL. He does not any more: it will be thrown away. */
+struct exchange *errand_leave(struct errand *errand);
+/* Whether one that owes an answer may have this request, too. */
+bool peer_takes_ahead(const struct peer *peer, const struct exchange *ex);
 /* 0: it has the request; 1: the request is answered; or an error of its channel. */
 int peer_send(struct peer *peer, struct exchange *ex, uint64_t now) _must_check_;
 /* One message of it, when there is one. The peer may be gone afterwards. */
 void peer_receive(struct peer *peer);
 /* Returns when to look again. The peer may be gone afterwards. */
-uint64_t peer_expire(struct gateway *g, struct peer *peer, uint64_t now);
+uint64_t peer_expire(struct peer *peer, uint64_t now);
 
 /* ---- slots.c ---- */
 

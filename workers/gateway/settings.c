@@ -112,6 +112,7 @@ static void load_deadlines(struct settings *s, const json_t *object) {
         s->attempt_nsec = duration(object, "attempt_ms", NSEC_PER_MSEC, 10000);
         s->total_nsec = duration(object, "total_ms", NSEC_PER_MSEC, 30000);
         s->drain_nsec = duration(object, "drain_ms", NSEC_PER_MSEC, 75000);
+        s->quick_nsec = duration(object, "quick_ms", NSEC_PER_MSEC, 1);
 }
 
 static int load(struct settings *s, const json_t *slice, const char **reterr) {

@@ -37,6 +37,7 @@ struct settings {
 
         /* Deadlines. */
         uint64_t queue_nsec, attempt_nsec, total_nsec, drain_nsec;
+        uint64_t quick_nsec; /* a worker that answers within it is sent more than one request */
 
         struct tokens tokens;
         struct tenants tenants;

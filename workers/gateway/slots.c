@@ -84,7 +84,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
                 next_slot = slot->next;
                 for (struct peer *peer = slot->peers; peer; peer = next) {
                         next = peer->next;
-                        when = peer_expire(g, peer, now);
+                        when = peer_expire(peer, now);
                         next_time = MIN(next_time, when);
                 }
         }
@@ -206,7 +206,7 @@ void slots_update(struct gateway *g, const struct wire_slot *news) {
 
 static void peer_retire(struct peer *peer) {
         peer->retired = true;
-        if (peer->outstanding == 0)
+        if (peer->n_errands == 0)
                 peer_free(peer);
 }
 
@@ -307,10 +307,8 @@ bool slots_ask(struct exchange *ex, enum wire_kind kind) {
 void slots_forget(struct exchange *ex) {
         if (ex->stage == STAGE_QUEUED)
                 pool_dequeue(ex, now_monotonic());
-        else if (ex->stage == STAGE_SENT && ex->peer) {
-                ex->peer->exchange = NULL;
-                ex->peer = NULL;
-        }
+        else if (ex->stage == STAGE_SENT && ex->errand)
+                (void) errand_leave(ex->errand);
 }
 
 void slots_give_up_all(struct gateway *g) {
@@ -326,17 +324,16 @@ void slots_give_up_all(struct gateway *g) {
                         http_resume(ex);
                 }
         for (struct slot *slot = g->slots.first; slot; slot = slot->next)
-                for (struct peer *peer = slot->peers; peer; peer = peer->next) {
-                        struct exchange *ex = peer->exchange;
+                for (struct peer *peer = slot->peers; peer; peer = peer->next)
+                        for (unsigned j = 0; j < peer->n_errands; j++) {
+                                struct exchange *ex = errand_leave(peer_errand(peer, j));
 
-                        if (!ex)
-                                continue;
-                        peer->exchange = NULL;
-                        ex->peer = NULL;
-                        ex->close = true;
-                        pool_refuse(ex, 1, "stopping", "");
-                        http_resume(ex);
-                }
+                                if (!ex)
+                                        continue;
+                                ex->close = true;
+                                pool_refuse(ex, 1, "stopping", "");
+                                http_resume(ex);
+                        }
 }
 
 bool slots_any(const struct gateway *g, enum wire_kind kind) {
@@ -367,25 +364,26 @@ int slots_start(struct gateway *g) {
         return sd_event_add_time(g->event, &s->timer, CLOCK_MONOTONIC, UINT64_MAX, NSEC_PER_MSEC / NSEC_PER_USEC, on_time, g);
 }
 
+/* One that the supervisor took away goes with its last peer. */
+static void slot_done(struct slot *slot) {
+        struct peer *peer = slot->peers, *next;
+
+        slot->id = UINT32_MAX;
+        if (!peer)
+                slots_free_if_gone(slot);
+        for (; peer; peer = next) {
+                next = peer->next;
+                peer_settle(peer);
+                peer_free(peer);
+        }
+}
+
 void slots_done(struct gateway *g) {
         struct slots *s = &g->slots;
 
-        while (s->first) {
-                struct slot *slot = s->first;
-
-                slot->id = UINT32_MAX;
-                while (slot->peers) {
-                        bool last = !slot->peers->next;
-
-                        peer_settle(slot->peers);
-                        peer_free(slot->peers);
-                        if (last) {
-                                slot = NULL;
-                                break;
-                        }
-                }
-                if (slot)
-                        slots_free_if_gone(slot);
+        for (struct slot *slot = s->first, *next; slot; slot = next) {
+                next = slot->next;
+                slot_done(slot);
         }
         (void) sd_event_source_disable_unref(s->timer);
         s->timer = NULL;

@@ -3,8 +3,12 @@
  * The workers as a gateway sees them: which are there, what each is doing, who waits for one.
  *
  * A slot is a place for a worker; a peer is a channel to one process in it; a pool is all slots of one class of a plugin,
- * with the one queue of the requests for it. A peer has at most one request outstanding, and all peers of plugins together
+ * with the one queue of the requests for it. A peer has at most one request in its hands, and all peers of plugins together
  * no more than the service's budget.
+ *
+ * What a worker is sent it takes up in this order, one behind the answer to the other: so of what it owes the first is in
+ * its hands, and what is behind that was not begun. Only what merely reads is sent ahead, to a quick worker that is its
+ * pool's only one: it would get it anyway, and need not be woken for each.
  */
 #pragma once
 
@@ -15,12 +19,24 @@
 
 /* The next reply of a quick worker is waited for so long before the answers that are there are sent, and so many at the most. */
 #define GATHER_NSEC (50 * NSEC_PER_USEC)
-#define GATHER_MAX 8
+#define GATHER_MAX 16
+
+/* What a worker may owe: one in its hands, and the others ahead. */
+#define ERRANDS_MAX 16
 
 struct exchange;
 struct gateway;
 struct reply;
 struct slot;
+
+/* A request that a worker owes the answer to. */
+struct errand {
+        uint64_t id;               /* of the message */
+        struct exchange *exchange; /* who waits for the answer; NULL when he was answered otherwise */
+        uint64_t attempt_nsec;
+        const char *method, *route; /* for the record of a crash */
+        char request_id[33];
+};
 
 struct peer {
         struct peer *next;   /* of the same slot; the newest is first, and it alone gets requests */
@@ -28,14 +44,13 @@ struct peer {
         uint32_t generation;
         int fd;
         sd_event_source *io;
-        uint64_t outstanding; /* id of the message that it owes a reply to; 0: none */
-        struct exchange *exchange; /* who waits for that; NULL when he was answered otherwise */
+        struct errand errands[ERRANDS_MAX]; /* from first_errand on, around the end */
+        unsigned first_errand, n_errands;
         bool retired;        /* another has taken its place, or it rests: closed once it owes nothing */
         bool unusable;       /* the supervisor was told to abort it, or its end is known but not read yet */
-        uint64_t sent, attempt_deadline;
+        bool quick;          /* its last answer came within settings.quick_nsec */
+        uint64_t begun;      /* when it got the first errand into its hands */
         uint64_t idle_since;
-        const char *method, *route; /* of what is outstanding, for the record of a crash */
-        char request_id[33];
 };
 
 struct slot {

@@ -87,11 +87,14 @@ static bool serve_channel(struct serve *s, size_t i) {
  * So we look for it a moment longer, and let everybody else have the processor meanwhile.
  */
 static void linger(struct serve *s) {
-        for (unsigned budget = LINGER_REQUESTS; budget > 0 && now_monotonic() < s->last_request + LINGER_NSEC;) {
+        for (unsigned done = 0; done < LINGER_REQUESTS && now_monotonic() < s->last_request + LINGER_NSEC;) {
+                unsigned before = done;
+
                 for (size_t i = s->n_channels; i > 0; i--)
-                        if (serve_channel(s, i - 1))
-                                budget--;
-                (void) sched_yield();
+                        while (done < LINGER_REQUESTS && serve_channel(s, i - 1))
+                                done++;
+                if (done == before)
+                        (void) sched_yield();
         }
 }
 
