@@ -181,6 +181,12 @@ static int add_path(struct facts *f, const char *path, int length) {
         return own(f, &f->backup.paths[f->backup.n_paths++], "%.*s", length, path);
 }
 
+int facts_config_saved(const char *config) {
+        int directory = (int) (strrchr(config, '/') - config);
+
+        return directory > 0 && memchr(config + 1, '/', (size_t) directory - 1) ? directory : (int) strlen(config);
+}
+
 static int collect_paths(struct manifest *m) {
         struct facts_backup *b = &m->facts.backup;
         size_t unique = 0;
@@ -190,7 +196,7 @@ static int collect_paths(struct manifest *m) {
         if (!b->paths)
                 return -ENOMEM;
         if (m->config)
-                r = add_path(&m->facts, m->config, (int) (strrchr(m->config, '/') - m->config));
+                r = add_path(&m->facts, m->config, facts_config_saved(m->config));
         if (r == 0 && m->state)
                 r = add_path(&m->facts, m->state, (int) strlen(m->state));
         if (r == 0 && m->facts.key.file)
@@ -368,6 +374,8 @@ static int finish_names(struct manifest *m, struct findings *findings) {
                                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._#*-!{}"))
                         findings_error(findings, &f->key.acl->entries[i].value->place, "no right: \"%s\"",
                                        yaml_text(f->key.acl, i));
+        if (m->log && strpbrk(m->log, " \t\"'{}*?[]\\#"))
+                findings_error(findings, place_of(m, "log"), "log stands in logrotate's configuration as it is: no blanks, quotes, braces or wildcards");
         if (f->key.acl && !f->key.file)
                 r = own(f, &f->key.file, KEY_FOLDER "/%s-key.yml", m->service);
         check_names(m, f->after, true, findings);

@@ -163,6 +163,9 @@ extern const struct keyword facts_location_keys[], facts_database_keys[];
 int facts_finish(struct manifest *m, struct findings *findings) _must_check_;
 void facts_done(struct facts *f);
 
+/* How much of a configuration file's path is saved: its directory, or the file alone where it lies beside others', /etc/acme.conf. */
+int facts_config_saved(const char *config);
+
 /* telephony, default ... as manifests have them. */
 const char *facts_filter_to_string(int64_t filter);
 const char *facts_unit_type_to_string(int64_t type);

@@ -104,6 +104,15 @@ START_TEST(what_is_not_said_is_derived) {
 }
 END_TEST
 
+/* Not all of /etc, which is everybody's. */
+START_TEST(a_file_beside_those_of_others_is_saved_alone) {
+        write_service("wazo-x", "config: /etc/wazo-x.conf\n");
+        ck_assert_str_eq(read_suite(), "");
+        ck_assert_uint_eq(suite.services[0].facts.backup.n_paths, 1);
+        ck_assert_str_eq(suite.services[0].facts.backup.paths[0], "/etc/wazo-x.conf");
+}
+END_TEST
+
 START_TEST(the_first_directory_is_taken_whole) {
         write_service("wazo-x", "port: 9600\n");
         files_write("etc/wazo-x.yml", "service: wazo-x\nkind: unit\ndescription: mine\nuser: v\n");
@@ -178,6 +187,7 @@ static const struct {
         {"cron: [{at: daily now, command: c, purpose: p}]\n", "/shipped/b.yml:5:8: error: cron: at must be five fields, such as \"24 3 * * *\""},
         {"cron: [{at: 1 2 * * *, command: date +%d, purpose: p}]\n", "/shipped/b.yml:5:8: error: cron: a % ends the command in a crontab"},
         {"auth_key: {acl: ['x y']}\n", "/shipped/b.yml:5:18: error: no right: \"x y\""},
+        {"log: /var/log/a b.log\n", "/shipped/b.yml:5:6: error: log stands in logrotate's configuration as it is: no blanks, quotes, braces or wildcards"},
         {"package: Not_one\n", "/shipped/b.yml:5:10: error: package: no name of a Debian package: \"Not_one\""},
         {"home: \"/a\\n[Service]\"\n", "/shipped/b.yml:5:7: error: no line may end and no control character may be within this text"},
         {"reach: {method: FETCH, path: /}\nport: 1\n", "/shipped/b.yml:5:17: error: reach.method must be GET, HEAD, POST, PUT, DELETE or OPTIONS"},
@@ -275,6 +285,7 @@ int main(void) {
         tcase_add_checked_fixture(c, begin, end);
         tcase_add_test(c, shipped_manifests_are_good_and_in_todays_order);
         tcase_add_test(c, what_is_not_said_is_derived);
+        tcase_add_test(c, a_file_beside_those_of_others_is_saved_alone);
         tcase_add_test(c, the_first_directory_is_taken_whole);
         tcase_add_test(c, one_waits_for_another);
         tcase_add_loop_test(c, each_error_has_its_place, 0, (int) ELEMENTSOF(bad));

@@ -233,15 +233,15 @@ static bool backs_up(struct check *c, const char *path) {
 }
 
 void check_row_backup(struct check *c, const struct manifest *m) {
-        char directory[CHECK_PATH_MAX];
+        char saved[CHECK_PATH_MAX];
 
         if (!m->config) {
                 check_skip(c, "it has no configuration file");
                 return;
         }
-        (void) snprintf(directory, sizeof(directory), "%.*s", (int) (strrchr(m->config, '/') - m->config), m->config);
-        if (backs_up(c, directory))
-                check_pass(c, "%s is saved", directory);
+        (void) snprintf(saved, sizeof(saved), "%.*s", facts_config_saved(m->config), m->config);
+        if (backs_up(c, saved))
+                check_pass(c, "%s is saved", saved);
 }
 
 void check_row_backup_data(struct check *c, const struct manifest *m) {
