@@ -21,7 +21,7 @@ def run(*arguments, env=None, **more):
     """wazo-backup, with its output as text; nothing of the caller's environment reaches it but PATH."""
     passed = {'PATH': os.environ['PATH'], **{k: v for k, v in os.environ.items() if k.endswith('SAN_OPTIONS')}, **(env or {})}
     done = subprocess.run([program(), *arguments], text=True, errors='surrogateescape', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, env=passed, timeout=90 * harness.SLOW, **more)
+                          stderr=subprocess.PIPE, env=passed, timeout=200 * harness.SLOW, **more)
     assert not any(report in done.stderr for report in harness.REPORTS), done.stderr
     return done
 

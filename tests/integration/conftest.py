@@ -8,7 +8,7 @@ import pytest
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
 
-SECONDS = 120
+SECONDS = 240
 
 
 @pytest.fixture

@@ -155,31 +155,41 @@ plugins: [{', '.join(plugins)}]
 PATIENT = {'intensity': 1000, 'backoff_base': '10ms', 'backoff_cap': '20ms'}
 
 
+_given = set()
+
+
 def free_port():
-    """Below those that the kernel gives to clients, so that none of them is in the way."""
+    """Below those that the kernel gives to clients, so that none of them is in the way; never the same again."""
     while True:
         port = random.randrange(20000, 32000)
         with socket.socket() as s:
             try:
                 s.bind(('127.0.0.1', port))
-                return port
             except OSError:
                 continue
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 class Timeout(AssertionError):
     pass
 
 
+# However long a wait says that it should take: on a machine that stands still for some seconds it takes these longer.
+PATIENCE = 30
+
+
 def wait_for(what, seconds=10, message=None, every=0.005):
     """Calls what() until its value is true, and returns that."""
-    until = time.monotonic() + seconds * SLOW
+    seconds = max(seconds, PATIENCE) * SLOW
+    until = time.monotonic() + seconds
     while True:
         value = what()
         if value:
             return value
         if time.monotonic() > until:
-            raise Timeout(message() if callable(message) else message or f'not within {seconds * SLOW} s: {what}')
+            raise Timeout(message() if callable(message) else message or f'not within {seconds} s: {what}')
         time.sleep(every)
 
 
@@ -436,7 +446,9 @@ class Service:
         os.chmod(self.home, 0o755)
         for folder, folders, files in os.walk(self.home):
             for entry in ['.'] + folders + files:
-                os.chown(os.path.join(folder, entry), NOBODY, NOBODY, follow_symlinks=False)
+                # A service that runs makes files and removes them.
+                with contextlib.suppress(FileNotFoundError):
+                    os.chown(os.path.join(folder, entry), NOBODY, NOBODY, follow_symlinks=False)
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -532,7 +544,7 @@ class Service:
         _running.append(self)
         return self
 
-    def start(self, seconds=20):
+    def start(self, seconds=60):
         """Starts it and waits until it is ready."""
         self.launch()
         if self.want_notify:
@@ -552,7 +564,7 @@ class Service:
     def pid(self):
         return self.process.pid
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=60):
         """Waits for the end; the exit code, negative for a signal."""
         try:
             self.exit_code = self.process.wait(seconds * SLOW)
@@ -568,7 +580,7 @@ class Service:
         if self.notifications:
             self.notifications.close()
 
-    def stop(self, seconds=30):
+    def stop(self, seconds=60):
         """SIGTERM, and it must end with 0, leaving nothing."""
         if self.process is None:
             return

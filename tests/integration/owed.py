@@ -108,7 +108,7 @@ class Bus(Outbox):
     def _collect(self):
         """Until as much has come as was ever owed."""
         wanted = self.database.last_owed() - self.last
-        until = time.monotonic() + 20 * SLOW
+        until = time.monotonic() + 60 * SLOW
         while len(self._events) + len(self.sysconfd.requests) - self._taken < wanted:
             self._events += self.observer.take_some(0.05)
             if time.monotonic() > until:

@@ -312,7 +312,7 @@ class Observer:
     def purge(self):
         self.channel().queue_purge(self.queue)
 
-    def take(self, n, seconds=20, more=0.0):
+    def take(self, n, seconds=60, more=0.0):
         """The next n messages, in their order. more: how long to wait for one too many."""
         found = self._read(seconds * SLOW, lambda taken: len(taken) >= n)
         if more:
@@ -321,11 +321,14 @@ class Observer:
         return found
 
     def take_some(self, seconds):
-        """Whatever comes, until there is nothing for so long."""
-        found = self._read(seconds)
-        while found and (piece := self._read(seconds)):
+        """All that is there, and whatever comes, until there is nothing for so long."""
+        found = []
+        while True:
+            there = self.depth()
+            piece = self.take(there) if there else self._read(seconds)
+            if not piece:
+                return found
             found += piece
-        return found
 
     def _read(self, seconds, enough=lambda found: False):
         """For so long at most; what is there is taken first."""

@@ -9,7 +9,6 @@ import resource
 import signal
 import stat
 import subprocess
-import threading
 import time
 
 import pytest
@@ -312,9 +311,7 @@ def test_interrupted(host, base, how, code):
     with open(base + '.tgz', 'wb') as file:
         file.write(b'old')
     process = subprocess.Popen([backup.program(), '--root', host.top, 'data', base], stderr=subprocess.PIPE, env={'PATH': os.environ['PATH']})
-    deadline = time.monotonic() + 10 * harness.SLOW
-    while written(process.pid) < 1 << 20 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_written(process, 1 << 20)
     process.send_signal(how)
     process.communicate()
     assert process.returncode == code
@@ -331,21 +328,20 @@ def written(pid):
         return 0
 
 
+def wait_written(process, size):
+    """Until it has written so much, or has ended; it has the lowest priority."""
+    harness.wait_for(lambda: written(process.pid) >= size or process.poll() is not None, 100, every=0.002)
+
+
 def meanwhile(host, base, work):
-    """Saves, and calls @work again and again until that is done."""
-    ended = threading.Event()
-
-    def loop():
-        while not ended.wait(0.01):
+    """Saves, and calls @work again and again from when it reads what is large until that is done; its exit code and what it says."""
+    with subprocess.Popen([backup.program(), '--root', host.top, 'data', base], text=True, stderr=subprocess.PIPE,
+                          env={'PATH': os.environ['PATH']}) as process:
+        wait_written(process, 1 << 16)
+        while process.poll() is None:
             work()
-
-    thread = threading.Thread(target=loop)
-    thread.start()
-    try:
-        return host.backup('data', base)
-    finally:
-        ended.set()
-        thread.join()
+            time.sleep(0.01)
+        return process.returncode, process.stderr.read()
 
 
 def test_a_file_that_changes_is_a_warning(host, base):
@@ -355,8 +351,8 @@ def test_a_file_that_changes_is_a_warning(host, base):
         with open(host.path('etc/wazo-confd/large'), 'ab') as file:
             file.write(b'more')
 
-    done = meanwhile(host, base, append)
-    assert done.returncode == 0 and 'warning: etc/wazo-confd/large: it changed while it was read' in done.stderr
+    code, said = meanwhile(host, base, append)
+    assert code == 0 and 'warning: etc/wazo-confd/large: it changed while it was read' in said
     assert backup.run('verify', base + '.tgz').returncode == 0
 
 
@@ -368,8 +364,8 @@ def test_a_file_that_shrinks_is_a_warning(host, base):
         size[0] = size[0] * 3 // 4
         os.truncate(host.path('etc/wazo-confd/large'), size[0])
 
-    done = meanwhile(host, base, shrink)
-    assert done.returncode == 0 and 'etc/wazo-confd/large: it' in done.stderr
+    code, said = meanwhile(host, base, shrink)
+    assert code == 0 and 'etc/wazo-confd/large: it' in said
     assert backup.run('verify', base + '.tgz').returncode == 0
 
 
@@ -414,8 +410,7 @@ def test_progress_is_for_a_terminal(host, base):
 def test_it_steps_back_for_others(host, base):
     incompressible(host, 'etc/wazo-confd/large', 24 << 20)
     process = subprocess.Popen([backup.program(), '--root', host.top, 'data', base], env={'PATH': os.environ['PATH']})
-    while written(process.pid) < 1 << 16 and process.poll() is None:
-        time.sleep(0.002)
+    wait_written(process, 1 << 16)
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
     idle = subprocess.run(['ionice', '-p', str(process.pid)], text=True, stdout=subprocess.PIPE)
     assert idle.returncode != 0 or idle.stdout == 'idle\n'

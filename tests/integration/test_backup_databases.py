@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wazo-backup and databases: SQLite and PostgreSQL while they are written, and back."""
+import contextlib
 import os
 import pathlib
 import sqlite3
@@ -34,7 +35,7 @@ def database(host, name, wal=True, owner=None):
     host.write(name, owner=owner)
     if owner and harness.ROOT:
         os.chown(os.path.dirname(host.path(name)), host.users[owner], host.users[owner])
-    db = sqlite3.connect(host.path(name), check_same_thread=False, isolation_level=None)
+    db = sqlite3.connect(host.path(name), check_same_thread=False, isolation_level=None, timeout=60)
     if wal:
         db.execute('PRAGMA journal_mode=WAL')
     db.execute('CREATE TABLE pairs (n INTEGER)')
@@ -69,6 +70,8 @@ def test_sqlite_while_it_is_written(host, base, tmp_path, wal):
 
     writer = threading.Thread(target=write)
     writer.start()
+    with contextlib.closing(sqlite3.connect(host.path(CONFD), timeout=60)) as reader:
+        harness.wait_for(lambda: reader.execute('SELECT count(*) FROM pairs').fetchone() > (0,))
     try:
         done = host.backup('db', base)
     finally:
@@ -284,7 +287,7 @@ def test_it_refuses_while_clients_are_connected(asterisk, host, base):
         assert asterisk.sql('SELECT count(*) FROM userfeatures') == ['3']
     finally:
         client.communicate()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while asterisk.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'asterisk'", 'postgres') != ['0']:
         assert time.monotonic() < deadline
         time.sleep(0.05)

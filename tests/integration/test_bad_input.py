@@ -112,6 +112,13 @@ def test_deep_but_not_too_deep(admin, unchanged):
         assert answer.status == 400 and answer.json[0].startswith('Input Error - user_ranges: ')
 
 
+def test_very_many_items(admin, unchanged):
+    """What they cost grows with their number, not with its square."""
+    context = admin.create('/contexts', {'label': 'L', 'user_ranges': [{'start': str(n), 'end': str(n)} for n in range(10000, 40000)] * 2})
+    assert len(context['user_ranges']) == 30000
+    admin.remove('/contexts/%d' % context['id'])
+
+
 NASTY = (None, True, 0, -1, 2 ** 31, -2 ** 31 - 1, 2 ** 53, 2 ** 63 - 1, -2 ** 63, 0.1, 1e308, -1e308, '', ' ', '\t', '\x01', '\x7f',
          'x\ny', 'é', '𝔘', '\u202e', '\ufffe', '%s%n', "'; DROP TABLE userfeatures; --",
          '${x}', '../../etc/passwd', 'x' * 5000, '1' * 5000, '-1', '1e3', '9' * 30, NOBODY, [], {}, [None], [[]], [{}], [['a']],

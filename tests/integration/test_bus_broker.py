@@ -64,7 +64,7 @@ def test_alarm(broker):
     try:
         channel.basic_publish('amq.headers', '', b'x')
         with pytest.raises(pika.exceptions.ConnectionBlockedTimeout):
-            connection.sleep(5 * SLOW)
+            connection.sleep(60 * SLOW)
     finally:
         broker.alarm(False)
     publish(broker, 'amq.headers', b'x')
@@ -74,7 +74,7 @@ def test_connections_are_cut(broker):
     connection = pika.BlockingConnection(broker.parameters())
     broker.cut_connections()
     with pytest.raises(pika.exceptions.ConnectionClosedByBroker):
-        connection.sleep(5 * SLOW)
+        connection.sleep(60 * SLOW)
 
 
 def test_tls(broker):
@@ -106,5 +106,5 @@ def test_proxy(broker):
         proxy.cut()
         begin = time.monotonic()
         with pytest.raises(pika.exceptions.AMQPConnectionError):
-            connection.sleep(5 * SLOW)
-        assert time.monotonic() - begin < 5 * SLOW
+            connection.sleep(60 * SLOW)
+        assert time.monotonic() - begin < 50 * SLOW

@@ -193,7 +193,7 @@ def test_what_kills_its_plugin_twice_is_parked(service, others):
 
 
 def test_killed_from_outside_is_tried_until_taken(service, others):
-    n = others.say('slow', 1500)
+    n = others.say('slow', 3000)
     for _ in range(3):
         pid = service.worker_pid('crashdummy')
         wait_for(lambda: consumer(service)['waiting'].get('crashdummy', {}).get('state') == 'working', 10, every=0.02)
@@ -207,12 +207,12 @@ def test_waits_for_a_plugin_that_is_away(service, others):
     service.suite('hold', 'crashdummy', check=True)
     service.wait_state('crashdummy', 'held')
     numbers = [others.say() for _ in range(40)]
-    wait_for(lambda: consumer(service)['held'] > 0, 10)
-    time.sleep(0.3)
-    status = consumer(service)
+    status = wait_consumer(service, held=16)
     # No more than the prefetch: the others are with the broker.
-    assert status['held'] == 16 and status['waiting']['crashdummy']['state'] == 'held'
-    assert others.channel.queue_declare(status['queue'], passive=True).method.message_count == 24
+    assert status['waiting']['crashdummy']['state'] == 'held'
+    wait_for(lambda: others.channel.queue_declare(status['queue'], passive=True).method.message_count == 24)
+    time.sleep(0.3)
+    assert consumer(service)['held'] == 16
     service.suite('reset', 'crashdummy', check=True)
     wait_heard(service, *numbers)
 

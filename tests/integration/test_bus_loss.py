@@ -82,8 +82,8 @@ def test_stopped_before_a_burst(fresh):
     wait_publisher(fresh.service, state='backoff')
     begin = time.monotonic()
     fresh.burst.change(100)
-    assert time.monotonic() - begin < 60 * SLOW
-    assert publisher(fresh.service)['backlog'] == 100
+    assert time.monotonic() - begin < 100 * SLOW
+    wait_publisher(fresh.service, backlog=100)
     fresh.broker.start()
     assert fresh.check() == 0
 
@@ -188,7 +188,7 @@ def test_the_exchange_is_deleted(fresh):
 
 def test_power_cut_of_the_broker(fresh):
     """What it has confirmed is on its disk: all else comes again."""
-    signal.alarm((120 + fresh.broker.START_SECONDS) * SLOW)
+    signal.alarm((240 + fresh.broker.START_SECONDS) * SLOW)
     fresh.burst.insert(3000)
     fresh.burst.begin(50)
     wait_for(lambda: fresh.observer.depth() > 200)
@@ -201,7 +201,7 @@ def test_power_cut_of_the_broker(fresh):
 
 def test_silence(broker):
     """A line that is dead without a word: no confirm comes within its time, and another connection is made."""
-    with World(broker, 'silence', confirm='500ms', connect='500ms') as world:
+    with World(broker, 'silence', confirm='1500ms', connect='1500ms') as world:
         world.proxy.down = 0
         world.burst.change(10)
         wait_publisher(world.service, state=lambda state: state != 'ready')
@@ -224,7 +224,7 @@ def test_a_line_that_dies_while_it_is_idle(broker):
 
 def test_the_relay_is_killed_at_random(broker):
     """kill -9 at a random moment of a burst, again and again."""
-    signal.alarm(int((120 + ROUNDS * (20 + EVENTS / 500)) * SLOW))
+    signal.alarm(int((240 + ROUNDS * (20 + EVENTS / 500)) * SLOW))
     with World(broker, 'killed') as world:
         twice = 0
         for _ in range(ROUNDS):
@@ -235,7 +235,7 @@ def test_the_relay_is_killed_at_random(broker):
                 time.sleep(random.uniform(0, min(EVENTS / 20000, 1)))
                 pid = world.service.worker_pid('relay')
                 if pid:
-                    world.service.kill('relay')
+                    os.kill(pid, signal.SIGKILL)
                 world.service.wait_state('relay', 'ready', not_pid=pid)
             world.burst.end()
             # Of each kill what was on its way, and what was confirmed and not removed yet, since the burst locks the database.

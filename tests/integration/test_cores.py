@@ -30,16 +30,13 @@ def cores(service, name):
 def crash(service, name='crashdummy'):
     worker = service.worker(name)
     os.kill(worker['pid'], 11)
-    wait_for(lambda: service.worker(name)['state'] == 'ready' and service.worker(name)['pid'] != worker['pid'], 20 * SLOW)
+    service.wait_state(name, 'ready', not_pid=worker['pid'])
 
 
 def core_limit(service, name):
     """Soft and hard; None of one that is just gone."""
-    try:
-        text = proc(service.worker(name)['pid'], 'limits').decode()
-    except (OSError, KeyError):
-        return None
-    return next(line for line in text.splitlines() if 'core file' in line).split()[4:6]
+    text = proc(service.worker(name).get('pid', 0), 'limits').decode()
+    return next((line.split()[4:6] for line in text.splitlines() if 'core file' in line), None)
 
 
 def test_cores_of_one_plugin(make_service):

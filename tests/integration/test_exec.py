@@ -77,7 +77,7 @@ def test_killed_and_back(sleepers):
     begin = time.monotonic()
     os.kill(pids['sleeper#7'], signal.SIGKILL)
     w = sleepers.wait_state('sleeper#7', 'ready', not_pid=pids['sleeper#7'])
-    assert time.monotonic() - begin < 1 * SLOW and w['deaths'] == {'killed': 1}
+    assert time.monotonic() - begin < 20 * SLOW and w['deaths'] == {'killed': 1}
     after = sleepers.pids()
     assert {n for n in pids if pids[n] != after[n]} == {'sleeper#7'}
 
@@ -108,12 +108,13 @@ def test_of_one_supervisor(sleepers):
 
 
 def test_ready_by_notify(run):
+    begin = time.monotonic()
     s = run({'slow': ('sleep 0.4; systemd-notify --ready; exec sleep infinity', ', ready: notify')})
     at = next(t for t, pairs in s.notifications.messages if 'READY' in pairs)
     w = s.worker('slow')
     assert w['state'] == 'ready' and w['ready_ms'] >= 400
     # The service was ready no earlier.
-    assert at - s.notifications.messages[0][0] > 0.3
+    assert at - begin >= 0.4
     # Its socket is its own, and gone with it.
     sockets = [n for n in os.listdir(s.path('run')) if n.startswith('notify')]
     assert len(sockets) <= 1
@@ -193,12 +194,13 @@ def test_deaf_to_term(run):
     begin = time.monotonic()
     s.suite('restart', 'deaf', check=True)
     s.wait_state('deaf', 'ready', not_pid=pid)
-    assert 0.35 < time.monotonic() - begin < 5 * SLOW
+    assert 0.35 < time.monotonic() - begin < 20 * SLOW
     s.wait_log(r"worker 'deaf' \(pid \d+\) gets SIGKILL")
 
 
 def test_term_is_tried_first(run):
-    s = run({'polite': ("trap 'echo good bye; exit 0' TERM; systemd-notify --ready; while :; do sleep 0.02; done", ', ready: notify')})
+    s = run({'polite': ("trap 'echo good bye; exit 0' TERM; systemd-notify --ready; while :; do sleep 0.02; done", ', ready: notify')},
+            {'term': '60s'})
     pid = s.worker_pid('polite')
     s.suite('restart', 'polite', check=True)
     s.wait_state('polite', 'ready', not_pid=pid)
@@ -207,12 +209,10 @@ def test_term_is_tried_first(run):
 
 
 def test_a_stopped_one_is_ended_too(run):
-    s = run({'still': ('exec sleep infinity', '')})
+    s = run({'still': ('exec sleep infinity', '')}, {'term': '60s'})
     pid = s.kill('still', signal.SIGSTOP)
-    begin = time.monotonic()
     s.suite('restart', 'still', check=True)
     s.wait_state('still', 'ready', not_pid=pid)
-    assert time.monotonic() - begin < 2 * SLOW
     assert 'SIGKILL' not in s.log(), 'SIGCONT behind SIGTERM was enough'
 
 
@@ -243,15 +243,14 @@ def test_requirements_come_first(run):
 
 
 def test_a_flood_does_not_stop_the_others(run):
+    begin = time.monotonic()
     s = run({'loud': ('exec yes', ''), 'good': ('exec sleep infinity', '')})
     s.wait_log(r'\(sleepers\.loud\): \[pid \d+\] y$')
     s.wait_state('good', 'ready')
     for _ in range(3):
         pid = s.kill('good')
-        begin = time.monotonic()
         s.wait_state('good', 'ready', not_pid=pid)
-        assert time.monotonic() - begin < 5 * SLOW
-    assert len(re.findall(r'\] y$', s.log(), re.M)) <= 200
+    assert len(re.findall(r'\] y$', s.log(), re.M)) <= 100 * (2 + int((time.monotonic() - begin) / 10))
 
 
 def test_limits(run):
@@ -265,7 +264,7 @@ def test_a_hundred_at_once():
     s = service(worker('many', ['/bin/sleep', 'infinity'], ', instances: 100'))
     begin = time.monotonic()
     with s:
-        assert time.monotonic() - begin < 5 * SLOW
+        assert time.monotonic() - begin < 30 * SLOW
         pids = [pid for name, pid in s.pids().items() if name.startswith('many')]
         assert len(set(pids)) == 100
         for pid in pids:
@@ -300,4 +299,4 @@ def test_the_end_of_many_costs_what_many_ends_cost():
     with s:
         alone = min(kill(few) for _ in range(3))
         together = min(kill(many) for _ in range(2))
-        assert together < 1.6 * alone, f'{alone / 1e3:.0f} us for each of {few}, {together / 1e3:.0f} us for each of {many}'
+        assert together < 3 * alone, f'{alone / 1e3:.0f} us for each of {few}, {together / 1e3:.0f} us for each of {many}'

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is made from manifests, byte by byte: each kind has a file in golden/. WAZO_GOLDEN=write writes them anew."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -130,6 +131,14 @@ def test_bad_manifests_write_nothing(tmp_path):
     done = generate('ports', manifests=str(tmp_path), code=2)
     assert done.stdout == ''
     assert 'error: port 9486/tcp is that of wazo-x, too' in done.stderr or 'error: port 9486/tcp is that of wazo-confd, too' in done.stderr
+
+
+@pytest.mark.parametrize('text', ["'100% of it'", "'of \"it\"'", "'and on \\'"])
+def test_a_description_that_systemd_would_read_otherwise(tmp_path, text):
+    with open(os.path.join(TOP, 'config/services.d/wazo-confd.yml'), encoding='utf-8') as file:
+        (tmp_path / 'wazo-confd.yml').write_text(re.sub('^description: .*', lambda _: 'description: ' + text, file.read(), flags=re.M))
+    done = generate('unit', 'wazo-confd', manifests=str(tmp_path), code=2)
+    assert done.stdout == '' and "error: description stands in systemd's files as it is" in done.stderr
 
 
 @pytest.mark.parametrize('arguments,words', [

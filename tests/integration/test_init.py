@@ -60,7 +60,7 @@ def test_ready_when_its_services_are(containers):
 def test_output_is_its_own(containers):
     """All in one place, its own log as well; a service's log file is that service's."""
     outer, inner = containers
-    assert 'other is up\n' in outer.stderr() and 'starting...' in outer.stderr()
+    wait_for(lambda: 'other is up\n' in outer.stderr() and 'starting...' in outer.stderr(), message=outer.stderr)
     assert outer.log() == '' and 'starting...' in inner.log()
 
 

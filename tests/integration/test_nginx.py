@@ -107,7 +107,7 @@ class Nginx:
     def stop(self):
         if self.process:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def end(self):

@@ -242,7 +242,7 @@ def chromium(*words):
     with tempfile.TemporaryDirectory(dir=harness.scratch()) as profile:
         done = subprocess.run([CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars', f'--user-data-dir={profile}',
                                '--virtual-time-budget=12000', *words], env=harness.clean_environment(HOME=profile), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=100)
+                              text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -207,5 +207,5 @@ def test_orphans_of_workers_are_reaped(service):
     pid = service.worker_pid('crashdummy')
     orphans = wait_for(lambda: len(children(pid)) == 3 and children(pid), 2)
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not any(proc(orphan, 'stat') for orphan in orphans), 3, 'not reaped')
+    wait_for(lambda: not any(proc(orphan, 'stat') for orphan in orphans), message='not reaped')
     assert not any('Z' in proc_status(p).get('State', '') for p in children(service.pid))

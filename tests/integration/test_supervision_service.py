@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gateway, control and supervisor killed or hung; stop, roll, hold and the other commands, under load."""
+import contextlib
 import http.client
 import os
 import re
@@ -12,14 +13,15 @@ import pytest
 
 from harness import NOBODY, PATIENT, SLOW, Service, alive, clean_environment, manifest, run_as, wait_for
 
-PING = int(400 * SLOW)
+# Who is well answers within this time, however busy the machine is.
+PING = 1500
 
 
 @pytest.fixture(scope='module')
 def service():
-    text = manifest({**PATIENT, 'abort': '500ms', 'drain': '3s'}, gateway=f', timing: {{ping: {PING}ms}}',
+    text = manifest({**PATIENT, 'abort': '500ms', 'drain': '30s'}, gateway=f', timing: {{ping: {PING}ms}}',
                     control=f', timing: {{ping: {PING}ms}}')
-    with Service('deadlines: {queue: 5s}\n', plugins=['crashdummy'], manifest=text) as s:
+    with Service('deadlines: {queue: 20s}\n', plugins=['crashdummy'], manifest=text) as s:
         yield s
 
 
@@ -38,7 +40,7 @@ def test_the_gateway_killed(service):
         begin = time.monotonic()
         pid = service.kill('gateway')
         load.wait_more(20)
-        assert time.monotonic() - begin < 1.0 * SLOW
+        assert time.monotonic() - begin < 10 * SLOW
         service.wait_state('gateway', 'ready', not_pid=pid)
         load.wait_more(50)
     reset_only(load)
@@ -58,7 +60,7 @@ def test_the_gateway_hung_is_replaced(service):
     os.kill(pid, signal.SIGSTOP)
     begin = time.monotonic()
     assert service.get('/infos').status == 200
-    assert time.monotonic() - begin < 3 * PING / 1000 + 2 * SLOW
+    assert time.monotonic() - begin < 3 * PING / 1000 + 10 * SLOW
     w = service.wait_state('gateway', 'ready', not_pid=pid)
     wait_for(lambda: not alive(pid), 3)
     record = wait_for(lambda: next((r for r in service.crash_records('gateway') if r['pid'] == pid), None), 5)
@@ -94,7 +96,8 @@ def test_records_of_deaths_without_control_are_written_later(service):
     pid = service.get('/crashdummy/ok').json['pid']
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: service.get('/crashdummy/ok').json['pid'] != pid, 5)
-    os.kill(control, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(control, signal.SIGKILL)
     record = wait_for(lambda: next((r for r in service.crash_records('crashdummy') if r['pid'] == pid), None), 5, 'no record')
     assert record['cause'] == 'killed'
     service.wait_state('control', 'ready', not_pid=control)
@@ -223,19 +226,21 @@ def test_requests_in_flight_are_finished_by_a_roll(service):
 
 
 def test_log_level(service):
+    def asked(mark):
+        return service.get(f'/infos?{mark}').status == 200
+
+    def told(mark):
+        return [line for line in service.log().splitlines() if '(INFO)' in line and f'/1.1/infos?{mark}' in line]
     try:
         service.suite('log-level', 'debug', check=True)
         assert service.status()['service']['log_level'] == 'debug'
-        before = len(service.log())
-        assert service.get('/infos').status == 200
+        wait_for(lambda: asked('much') and told('much'))
+        # Each worker hears of it as soon as it turns to its channel, which is after the command's answer.
         service.suite('log-level', 'error', check=True)
-        before = len(service.log())
-        assert service.get('/infos').status == 200
+        assert all(asked('less') for _ in range(10)) and asked('nothing')
         service.suite('log-level', 'info', check=True)
-        assert '(INFO)' not in '\n'.join(line for line in service.log()[before:].splitlines() if '/1.1/infos' in line)
-        before = len(service.log())
-        assert service.get('/infos').status == 200
-        service.wait_log(r'\(INFO\) .*/1\.1/infos', since=before)
+        wait_for(lambda: asked('again') and told('again'))
+        assert not told('nothing')
     finally:
         service.suite('log-level', 'info')
 
@@ -253,7 +258,7 @@ def test_sigkill_takes_all_workers_along(make_service):
     begin = time.monotonic()
     assert s.wait() == -signal.SIGKILL
     wait_for(lambda: not any(alive(pid) for pid in pids), 2, lambda: f'left: {[pid for pid in pids if alive(pid)]}')
-    assert time.monotonic() - begin < 2 * SLOW
+    assert time.monotonic() - begin < 20 * SLOW
     # What it left on disk is in nobody's way.
     s.start()
     assert s.get('/infos').status == 200
@@ -266,15 +271,16 @@ def test_sigterm_drains(make_service):
         connection.connect()
 
     def ask(i):
-        waiting[i].request('GET', '/1.1/crashdummy/slow?n=300', headers={'X-Auth-Token': s.token})
+        waiting[i].request('GET', '/1.1/crashdummy/slow?n=500', headers={'X-Auth-Token': s.token})
         response = waiting[i].getresponse()
         answers.append((response.status, response.headers.get('Connection')))
         response.read()
         waiting[i].close()
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(3)]
+    before = len(s.log())
     for thread in threads:
         thread.start()
-    time.sleep(0.15)
+    s.wait_log(r'(?s)(request: GET \S*/slow.*){3}', since=before)
     pids, begin = s.processes(), time.monotonic()
     s.send_signal(signal.SIGTERM)
     code = s.wait()
@@ -283,7 +289,7 @@ def test_sigterm_drains(make_service):
     assert code == 0
     assert [status for status, _ in answers] == [200, 200, 200], answers
     assert all((c or '').lower() == 'close' for _, c in answers[1:]), answers
-    assert time.monotonic() - begin < 5 * SLOW
+    assert time.monotonic() - begin < 20 * SLOW
     s.check_gone(pids)
 
 
@@ -293,7 +299,7 @@ def test_sigterm_and_idle_connections(make_service):
     idle = [s.raw() for _ in range(20)]
     begin = time.monotonic()
     s.stop()
-    assert time.monotonic() - begin < 5 * SLOW
+    assert time.monotonic() - begin < 20 * SLOW
     for connection in idle:
         connection.close()
 
@@ -315,7 +321,7 @@ def test_sigterm_with_a_worker_that_hangs(make_service):
     begin = time.monotonic()
     s.send_signal(signal.SIGTERM)
     assert s.wait() == 0
-    assert time.monotonic() - begin < 6 * SLOW
+    assert time.monotonic() - begin < 20 * SLOW
     s.check_gone(pids)
     connection.close()
 
@@ -357,7 +363,7 @@ def test_second_supervisor_of_the_same_folder_is_refused(make_service):
 @pytest.fixture(scope='module')
 def resting():
     text = manifest(PATIENT, common=', on_demand: true, idle: 500ms')
-    with Service(plugins=['crashdummy'], manifest=text) as s:
+    with Service('deadlines: {queue: 20s}\n', plugins=['crashdummy'], manifest=text) as s:
         yield s
 
 
@@ -373,8 +379,10 @@ def test_on_demand_wakes_and_rests_again(resting):
         assert not resting.worker('crashdummy').get('pid')
         answer = resting.get('/crashdummy/ok')
         assert answer.status == 200
-        pid = answer.json['pid']
-        assert resting.get('/crashdummy/ok').json['pid'] == pid, 'it does not stay'
+        begin, pid = time.monotonic(), answer.json['pid']
+        again = resting.get('/crashdummy/ok').json['pid']
+        assert again == pid or time.monotonic() - begin > 0.4, 'it does not stay'
+        pid = again
         w = resting.wait_state('crashdummy', 'resting', 5)
         assert not alive(pid) and w['failures'] == 0
     assert not resting.crash_records('crashdummy'), 'rest is no crash'
@@ -388,7 +396,10 @@ def test_on_demand_under_load_with_pauses(resting):
 
 
 def test_on_demand_a_crash_while_nobody_waits(resting):
-    pid = resting.get('/crashdummy/ok').json['pid']
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: resting.worker('crashdummy')['deaths'].get('killed', 0) >= 1, 5)
+    def killed():
+        pid = resting.get('/crashdummy/ok').json['pid']
+        with contextlib.suppress(ProcessLookupError):  # it may rest by now
+            os.kill(pid, signal.SIGKILL)
+        return resting.worker('crashdummy')['deaths'].get('killed', 0) >= 1 and pid
+    pid = wait_for(killed)
     assert resting.get('/crashdummy/ok').json['pid'] != pid

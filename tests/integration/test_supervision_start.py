@@ -11,8 +11,10 @@ import pytest
 
 from harness import SLOW, Service, manifest, test_plugin, wait_for
 
-QUICK = {'intensity': 3, 'backoff_base': '30ms', 'backoff_cap': '100ms', 'window': '60s', 'slow': '5m', 'start': f'{600 * SLOW}ms', 'term': '500ms',
+QUICK = {'intensity': 3, 'backoff_base': '30ms', 'backoff_cap': '100ms', 'window': '60s', 'slow': '5m', 'start': f'{20 * SLOW}s', 'term': '500ms',
          'abort': '500ms'}
+# For one that is never ready; the one beside it must be within this time.
+SHORT = {**QUICK, 'start': f'{1500 * min(SLOW, 3)}ms'}
 
 
 def start_of(how):
@@ -33,7 +35,7 @@ STARTS = [('crash', 'signal', 'SIGSEGV'), ('exit', 'exit', 'code 3'), ('never', 
 
 @pytest.mark.parametrize('how, cause, words', STARTS, ids=[s[0] for s in STARTS])
 def test_failing_at_start(make_service, how, cause, words):
-    s = make_service(start_of(how), plugins=['crashdummy'], manifest=manifest(QUICK))
+    s = make_service(start_of(how), plugins=['crashdummy'], manifest=manifest(SHORT if how == 'never' else QUICK, plugins=['info']))
     # READY came although it is not up: it has been decided once.
     w = s.wait_state('crashdummy', 'failed')
     assert w['cause'] == cause and words in w['reason'] and w['failures'] >= 3
@@ -91,7 +93,7 @@ def test_a_plugin_that_is_misconfigured_is_not_hammered(make_service):
 
 
 def test_requests_wait_for_a_slow_start(make_service):
-    s = make_service(start_of('slowly'), plugins=['crashdummy'], manifest=manifest({**QUICK, 'start': f'{8 * SLOW}s'}))
+    s = make_service('deadlines: {queue: 20s}\n' + start_of('slowly'), plugins=['crashdummy'], manifest=manifest(QUICK))
     assert s.get('/crashdummy/ok').status == 200
     # READY waits for each to be decided, so it took that long.
     pid = s.kill('crashdummy')
@@ -198,7 +200,7 @@ def test_the_file_is_replaced_later(make_service):
 
 def test_plugins_wait_for_the_migration(make_service):
     """It cannot be done, as somebody holds the database: plugins are blocked, which is no failure, and the rest answers."""
-    s = Service(manifest=manifest(QUICK))
+    s = Service(manifest=manifest(SHORT))
     os.makedirs(s.path('state/db'))
     database = sqlite3.connect(s.path('state/db/confd.sqlite'), isolation_level=None)
     database.execute('CREATE TABLE a (b)')

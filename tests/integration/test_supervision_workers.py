@@ -10,13 +10,16 @@ import pytest
 
 from harness import PATIENT, SANITIZERS, SLOW, Service, alive, children, manifest, proc, wait_for
 
-ATTEMPT = 0.6 * SLOW
+# Of every plugin: a machine that stands still for so long makes one die that is well.
+ATTEMPT = 3 if SANITIZERS else 1.5
+# What nobody waits for who is served by others; the machine itself may take its time.
+SOON = 5 * SLOW
 
 
 @pytest.fixture(scope='module')
 def service():
-    config = f'deadlines: {{attempt: {int(ATTEMPT * 1000)}ms, queue: 5s, total: 15s}}\n'
-    with Service(config, plugins=['crashdummy'], manifest=manifest({**PATIENT, 'abort': '1s'}, common=', limits: {files: 200}'),
+    config = f'deadlines: {{attempt: {int(ATTEMPT * 1000)}ms, queue: 20s, total: 30s}}\n'
+    with Service(config, plugins=['crashdummy'], manifest=manifest({**PATIENT, 'abort': '3s'}, common=', limits: {files: 200}'),
                  expected=('stack-overflow', 'DEADLYSIGNAL')) as s:
         yield s
 
@@ -29,7 +32,7 @@ def others(service):
         yield load
         load.wait_more(5)
     load.check()
-    assert load.slowest < 1.0 * SLOW
+    assert load.slowest < SOON
     after = service.pids()
     changed = {name for name in before if after.get(name) != before[name]}
     assert changed <= {'crashdummy', 'nursery'}, f'others were replaced, too: {changed}'
@@ -65,7 +68,7 @@ def test_killed_at_random_moments_under_load(service, signo):
             load.wait_more(5)
     load.check(100)
     others.check()
-    assert others.slowest < 1.0 * SLOW
+    assert others.slowest < SOON
     after = service.pids()
     assert {name for name in crowd if crowd[name] != after.get(name)} <= {'info', 'nursery'}
 
@@ -94,7 +97,7 @@ def test_a_stopped_worker_is_like_a_hung_one(service, others):
     begin = time.monotonic()
     answer = service.get('/crashdummy/ok')
     # It was given up at its deadline; a GET may be sent to the next one, or refused.
-    assert answer.status in (200, 503) and time.monotonic() - begin < 3 * ATTEMPT + 2
+    assert answer.status in (200, 503) and time.monotonic() - begin < 3 * ATTEMPT + SOON
     wait_for(lambda: not alive(pid), 5)
     service.wait_state('crashdummy', 'ready', not_pid=pid)
     assert record_of(service, pid)['cause'] == 'deadline'
@@ -110,7 +113,7 @@ DEATHS = [('segv', 'signal', 'SIGSEGV'), ('abort', 'signal', 'SIGABRT'), ('signa
 def test_a_deadly_request(service, others, what, cause, signo):
     begin = time.monotonic()
     pid, answer = dies_of(service, what)
-    assert answer.status in (500, 503) and time.monotonic() - begin < 5 * SLOW
+    assert answer.status in (500, 503) and time.monotonic() - begin < 3 * SOON
     if answer.status == 503:
         assert int(answer.headers['Retry-After']) >= 1
         assert 'crashdummy' in answer.json[0]
@@ -158,7 +161,7 @@ def test_a_worker_that_hangs_is_aborted_at_its_deadline(service, others, what):
     begin = time.monotonic()
     pid, answer = dies_of(service, what)
     assert answer.status in (503, 504)
-    assert ATTEMPT * 0.9 < time.monotonic() - begin < 3 * ATTEMPT + 4 * SLOW
+    assert ATTEMPT * 0.9 < time.monotonic() - begin < 3 * ATTEMPT + 3 * SOON
     record = record_of(service, pid)
     assert record['cause'] == 'deadline' and record['signal']['name'] == 'SIGABRT'
     assert record['request']['age_ms'] >= ATTEMPT * 900
@@ -221,7 +224,7 @@ def test_a_flood_of_lines_is_bounded(service, others):
     service.wait_log(r'printed \d+ lines? more than its budget', since=before)
     text = service.log()[before:]
     mine = [line for line in text.splitlines() if re.search(r'\(INFO\) \(wazo_confd\.crashdummy\).*\[pid \d+\]', line)]
-    assert 0 < len(mine) <= 100 * (1 + int((time.monotonic() - cpu) / 10)), len(mine)
+    assert 0 < len(mine) <= 100 * (2 + int((time.monotonic() - cpu) / 10)), len(mine)
 
 
 def test_a_line_without_an_end(service, others):
@@ -238,9 +241,9 @@ def test_orphans_end_with_their_worker(service, others):
     orphans = wait_for(lambda: len(children(pid)) == 4 and children(pid), 2)
     begin = time.monotonic()
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not any(alive(orphan) for orphan in orphans), 1.5, 'orphans live on')
-    # They end by themselves after two seconds.
-    assert time.monotonic() - begin < 1.6 * SLOW
+    wait_for(lambda: not any(alive(orphan) for orphan in orphans), message='orphans live on')
+    # They end by themselves after a minute.
+    assert time.monotonic() - begin < 50
     wait_for(lambda: not any(proc(orphan, 'stat') for orphan in orphans), 2, 'orphans are not reaped')
 
 

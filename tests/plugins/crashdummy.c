@@ -174,7 +174,7 @@ static int orphans(struct wazo_context *ctx) {
                         return wazo_error_unexpected(ctx, "fork: %s", strerror(errno));
                 case 0:
                         if (fork() == 0)
-                                sleep_msec(2000);
+                                sleep_msec(60000);
                         _exit(0);
                 }
         return text(ctx, "orphans");
@@ -398,7 +398,7 @@ static const struct {
         {"leak", leak},                    /* n: MiB, 64 */
         {"hole", make_hole},               /* n: chunks of 500 bytes, 4096, of which all but one are free again */
         {"leak-fds", leak_fds},            /* n: descriptors, until none is left */
-        {"orphans", orphans},              /* n: processes that outlive their parent for 2 s, 3 */
+        {"orphans", orphans},              /* n: processes that outlive their parent for 60 s, 3 */
         {"big", big},                      /* n: bytes of the answer, 100000 */
         {"file", file},                    /* the same in a memory file of its own */
         {"tables", tables},                /* n: to be made, 100; as PUT */
