@@ -113,8 +113,10 @@ static int reap(pid_t pid) {
 }
 
 int child_run(struct child *c) {
-        struct tail out_tail = {.text = c->text, .size = c->text_size}, error_tail = {.text = c->error, .size = sizeof(c->error), .lines = true};
-        _cleanup_close_ int out_read = -1, out_write = -1, error_read = -1, error_write = -1, report_read = -1, report_write = -1, null = -1;
+        struct tail out_tail = {.text = c->text, .size = c->text_size},
+                    error_tail = {.text = c->error, .size = sizeof(c->error), .lines = true};
+        _cleanup_close_ int out_read = -1, out_write = -1, error_read = -1, error_write = -1, report_read = -1,
+                            report_write = -1, null = -1;
         int out[2], error[2], report[2], failure, r, status;
         pid_t parent = getpid(), pid;
 

@@ -27,7 +27,7 @@ struct child {
 };
 
 /*
- * 0: it exited with 0. Above zero: its exit status, or 128 and the signal. -ENOENT when there is no such program, -ETIMEDOUT, and what
- * fork and the like say.
+ * 0: it exited with 0. Above zero: its exit status, or 128 and the signal. -ENOENT when there is no such program,
+ * -ETIMEDOUT, and what fork and the like say.
  */
 int child_run(struct child *c) _must_check_;

@@ -38,8 +38,8 @@ static int compare_content(struct reader *reader, const char *path, int fd, cons
         }
 }
 
-static int compare_file(struct reader *reader, const struct member *m, int dir, const char *name, const struct stat *st, const char *path,
-                        const volatile sig_atomic_t *interrupted) {
+static int compare_file(struct reader *reader, const struct member *m, int dir, const char *name,
+                        const struct stat *st, const char *path, const volatile sig_atomic_t *interrupted) {
         _cleanup_close_ int fd = -1;
 
         if (!S_ISREG(st->st_mode) || (uint64_t) st->st_size != m->size)
@@ -58,8 +58,8 @@ static bool same_link(const struct member *m, int dir, const char *name) {
         return streq(target, m->target);
 }
 
-int compare_member(struct reader *reader, const struct member *m, int root_fd, const char *path, const struct place_attributes *attributes,
-                   const volatile sig_atomic_t *interrupted) {
+int compare_member(struct reader *reader, const struct member *m, int root_fd, const char *path,
+                   const struct place_attributes *attributes, const volatile sig_atomic_t *interrupted) {
         _cleanup_close_ int dir = -1;
         const char *name;
         struct stat st;

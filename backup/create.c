@@ -304,10 +304,11 @@ int create(const struct create_request *request) {
         r = run(&c, path);
         progress_end();
         if (r < 0)
-                report_error("%s was not made%s%s: %s", path, c.output.replaces ? ", what was there stays" : "",
-                             r == -EDQUOT ? "" : "", r == -EINTR ? "interrupted" : r == -EDQUOT ? "too little space" : strerror(-r));
+                report_error("%s was not made%s: %s", path, c.output.replaces ? ", what was there stays" : "",
+                             r == -EINTR ? "interrupted" : r == -EDQUOT ? "too little space" : strerror(-r));
         else
-                report_note("%s: %lu files, %s", path, (unsigned long) writer_files(c.writer), size_text(writer_bytes(c.writer)).text);
+                report_note("%s: %lu files, %s", path, (unsigned long) writer_files(c.writer),
+                            size_text(writer_bytes(c.writer)).text);
         writer_free(c.writer);
         output_done(&c.output);
         owners_free(c.owners);

@@ -91,7 +91,8 @@ int dump_postgresql(const char *name, const char *const *without, int to, const 
 }
 
 uint64_t dump_postgresql_size(const char *name) {
-        const char *argv[] = {"psql", "--no-password", "--no-psqlrc", "-tAqc", "SELECT pg_database_size(current_database())", "--", name, NULL};
+        const char *argv[] = {"psql", "--no-password", "--no-psqlrc", "-tAqc",
+                              "SELECT pg_database_size(current_database())", "--", name, NULL};
         char text[64] = "", error[CHILD_ERROR_MAX];
 
         if (dump_run_postgresql(argv, -1, -1, text, sizeof(text), error, sizeof(error), NULL) != 0)

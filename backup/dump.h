@@ -25,15 +25,15 @@ int dump_sqlite(const char *path, const struct stat *st, int to, const volatile 
 bool dump_has_postgresql(void);
 
 /*
- * Runs pg_dump, psql and the like: as the user postgres when we are root, unless PGUSER says who. @argv ends with NULL; @in and @out may
- * be -1; @text gets what it prints when @out is -1. Results of child_run(), @error its last words.
+ * Runs pg_dump, psql and the like: as the user postgres when we are root, unless PGUSER says who. @argv ends with NULL;
+ * @in and @out may be -1; @text gets what it prints when @out is -1. Results of child_run(), @error its last words.
  */
 int dump_run_postgresql(const char *const *argv, int in, int out, char *text, size_t text_size, char *error, size_t error_size,
                         const volatile sig_atomic_t *interrupted) _must_check_;
 
 /*
- * Writes database @name to the file @to in pg_dump's custom format; of the tables @without (NULL-terminated) no data. Below zero after
- * an error message.
+ * Writes database @name to the file @to in pg_dump's custom format; of the tables @without (NULL-terminated) no data.
+ * Below zero after an error message.
  */
 int dump_postgresql(const char *name, const char *const *without, int to, const volatile sig_atomic_t *interrupted) _must_check_;
 

@@ -67,13 +67,13 @@ int index_format(const struct index_entry *entry, char *ret, size_t size) {
         size_t at;
         int n;
 
-        if (!strchr("dflh", entry->kind) || !entry->kind || entry->mode > 07777 || !is_word(entry->user) || !is_word(entry->group) ||
-            !entry->path[0])
+        if (!strchr("dflh", entry->kind) || !entry->kind || entry->mode > 07777 || !is_word(entry->user) ||
+            !is_word(entry->group) || !entry->path[0])
                 return -EINVAL;
         if (has_content(entry->kind))
                 digest_text(entry->digest, digest);
-        n = snprintf(ret, size, "%c %04" PRIo32 " %s %s %" PRIu64 " %" PRId64 " %s ", entry->kind, entry->mode, entry->user, entry->group,
-                     entry->size, entry->mtime, digest);
+        n = snprintf(ret, size, "%c %04" PRIo32 " %s %s %" PRIu64 " %" PRId64 " %s ", entry->kind, entry->mode,
+                     entry->user, entry->group, entry->size, entry->mtime, digest);
         if (n < 0 || (size_t) n >= size)
                 return -EINVAL;
         at = (size_t) n;

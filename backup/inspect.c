@@ -54,7 +54,8 @@ static void tell_difference(struct inspector *i, const char *told, size_t n) {
                 differs(i, "%s: it has a name that no index can have", entry.path);
         else if (!streq(entry.path, i->entry.path))
                 differs(i, "where the index has %s there is %s", entry.path, i->entry.path);
-        else if (entry.kind != i->entry.kind || entry.size != i->entry.size || memcmp(entry.digest, i->entry.digest, sizeof(entry.digest)) != 0)
+        else if (entry.kind != i->entry.kind || entry.size != i->entry.size ||
+                 memcmp(entry.digest, i->entry.digest, sizeof(entry.digest)) != 0)
                 differs(i, "%s: its content is not what it was", entry.path);
         else
                 differs(i, "%s: its owner, mode or time is not what it was", entry.path);
@@ -81,7 +82,8 @@ static int compare_line(void *userdata, const char *line, size_t n) {
 static void learn(struct inspector *i, const struct member *m, const char *path, const void *data, size_t size) {
         const char *dash = strrchr(path, '-'), *dot = strrchr(path, '.');
 
-        if (size > 0 && (streq(path, ORIGIN_VERSION_FILE) || streq(path, ORIGIN_HOSTNAME_FILE) || streq(path, ORIGIN_ADDRESS_FILE))) {
+        if (size > 0 && (streq(path, ORIGIN_VERSION_FILE) || streq(path, ORIGIN_HOSTNAME_FILE) ||
+                         streq(path, ORIGIN_ADDRESS_FILE))) {
                 _cleanup_free_ char *text = strndup(data, size);
 
                 if (text)
@@ -90,7 +92,8 @@ static void learn(struct inspector *i, const struct member *m, const char *path,
         if (strncmp(path, DUMP_FOLDER, strlen(DUMP_FOLDER)) == 0) {
                 i->dumps = true;
                 if (m->kind == 'f' && dash && dot && dot > dash && streq(dot, ".dump"))
-                        (void) snprintf(i->found.origin.version, sizeof(i->found.origin.version), "%.*s", (int) (dot - dash - 1), dash + 1);
+                        (void) snprintf(i->found.origin.version, sizeof(i->found.origin.version), "%.*s",
+                                        (int) (dot - dash - 1), dash + 1);
         }
 }
 
@@ -253,8 +256,9 @@ int inspect(int fd, const char *path, const char *what, const struct inspect_cal
 static void tell_origin(const struct inspection *found) {
         const struct index_origin *o = &found->origin;
 
-        report_line("%s of %s%s%s, version %s%s", index_type_to_string(o->type), o->host[0] ? o->host : "an unnamed host",
-                    o->made[0] ? ", made " : "", o->made, o->version[0] ? o->version : "unknown", found->has_index ? "" : "; without an index");
+        report_line("%s of %s%s%s, version %s%s", index_type_to_string(o->type),
+                    o->host[0] ? o->host : "an unnamed host", o->made[0] ? ", made " : "", o->made,
+                    o->version[0] ? o->version : "unknown", found->has_index ? "" : "; without an index");
 }
 
 static int list_member(void *userdata, const struct member *m, const uint8_t *digest, const char *refused) {
@@ -272,7 +276,8 @@ static int list_member(void *userdata, const struct member *m, const uint8_t *di
                 mode[i] = i + 1 == sizeof(modes) || m->mode & 0400U >> i ? modes[i] : '-';
         if (gmtime_r(&mtime, &tm))
                 (void) strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
-        report_line("%c%s %s/%s %10" PRIu64 " %s %s%s%s%s%s", m->kind == 'f' ? '-' : m->kind ? m->kind : '?', mode, m->user ? m->user : "?",
+        report_line("%c%s %s/%s %10" PRIu64 " %s %s%s%s%s%s", m->kind == 'f' ? '-' : m->kind ? m->kind : '?', mode,
+                    m->user ? m->user : "?",
                     m->group ? m->group : "?", m->size, when, m->path, m->target ? m->kind == 'l' ? " -> " : " link to " : "",
                     strempty(m->target), refused ? "   REFUSED: " : "", strempty(refused));
         return 0;

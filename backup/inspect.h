@@ -17,7 +17,8 @@ struct inspection {
 };
 
 struct inspect_calls {
-        /* Each member but the index; @refused: why it is not to be restored, or NULL. @digest: of a file's content. Below zero ends. */
+        /* Each member but the index; @refused: why it is not to be restored, or NULL. @digest: of a file's content.
+         * Below zero ends. */
         int (*member)(void *userdata, const struct member *member, const uint8_t *digest, const char *refused);
         /* The first bytes of a file, 512 or all of it; before the above. May be NULL. */
         void (*head)(void *userdata, const struct member *member, const void *data, size_t size);
@@ -25,8 +26,8 @@ struct inspect_calls {
 };
 
 /*
- * @what: the word for the progress, NULL for none. 0: it is whole, and agrees with its index, if it has one. -EBADMSG and others after
- * an error message for each thing that is wrong.
+ * @what: the word for the progress, NULL for none. 0: it is whole, and agrees with its index, if it has one. -EBADMSG
+ * and others after an error message for each thing that is wrong.
  */
 int inspect(int fd, const char *path, const char *what, const struct inspect_calls *calls, const volatile sig_atomic_t *interrupted,
             struct inspection *ret) _must_check_;

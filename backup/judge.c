@@ -16,7 +16,8 @@
 #define SPACE_LEFT (16U * 1024 * 1024)
 
 /* What says which host this is. */
-static const char *const system_paths[] = {"etc/hostname", "etc/hosts", "etc/network", "etc/resolv.conf", "etc/dhcp", "etc/systemd"};
+static const char *const system_paths[] = {"etc/hostname",    "etc/hosts", "etc/network",
+                                           "etc/resolv.conf", "etc/dhcp",  "etc/systemd"};
 
 static bool is_below(const char *path, const char *top) {
         size_t n = strlen(top);

@@ -125,7 +125,8 @@ static int expand_wildcard(struct lists *l, int root_fd, const char *begin, cons
                 return 0;
         memcpy(wild, part, n);
         wild[n] = 0;
-        fd = begin[0] ? tree_open(root_fd, begin, O_RDONLY | O_DIRECTORY) : openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = begin[0] ? tree_open(root_fd, begin, O_RDONLY | O_DIRECTORY)
+                      : openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         dir = fd >= 0 ? fdopendir(fd) : NULL;
         if (!dir) {
                 (void) fd_close(fd);
@@ -199,8 +200,8 @@ static void sort_paths(struct lists *l) {
 static void tell_findings(const struct findings *f) {
         for (size_t i = 0; i < f->n; i++)
                 if (f->list[i].severity == FINDING_ERROR)
-                        report_warning("%s:%u:%u: %s", strempty(f->list[i].place.file), f->list[i].place.line, f->list[i].place.column,
-                                       f->list[i].text);
+                        report_warning("%s:%u:%u: %s", strempty(f->list[i].place.file), f->list[i].place.line,
+                                       f->list[i].place.column, f->list[i].text);
 }
 
 int lists_load(const char *root, int root_fd, struct lists *ret) {
@@ -281,7 +282,9 @@ bool lists_limited(const struct lists *l, const char *path) {
         return false;
 }
 
-int lists_databases(const struct lists *l, int (*each)(void *userdata, const struct manifest *service, const struct facts_database *database),
+int lists_databases(const struct lists *l,
+                    int (*each)(void *userdata, const struct manifest *service,
+                                const struct facts_database *database),
                     void *userdata) {
         int r = 0;
 

@@ -33,7 +33,9 @@ bool lists_excluded(const struct lists *l, const char *path);
 bool lists_limited(const struct lists *l, const char *path);
 
 /* Calls @each for the databases of all services; below zero stops. */
-int lists_databases(const struct lists *l, int (*each)(void *userdata, const struct manifest *service, const struct facts_database *database),
+int lists_databases(const struct lists *l,
+                    int (*each)(void *userdata, const struct manifest *service,
+                                const struct facts_database *database),
                     void *userdata);
 
 /*

@@ -110,14 +110,16 @@ static int complain(const char *why, const char *what) {
         return -EINVAL;
 }
 
-enum { LONG_ROOT = 256, LONG_ZSTD, LONG_NO_SPACE_CHECK, LONG_DRY_RUN, LONG_FORCE, LONG_KEEP, LONG_NO_KEEP, LONG_SKIP, LONG_HELP, LONG_VERSION };
+enum { LONG_ROOT = 256, LONG_ZSTD, LONG_NO_SPACE_CHECK, LONG_DRY_RUN, LONG_FORCE, LONG_KEEP, LONG_NO_KEEP, LONG_SKIP,
+      LONG_HELP, LONG_VERSION };
 
 static const struct {
         int option;
         unsigned commands; /* for which it means something; 0: all */
 } option_commands[] = {
-        {LONG_ZSTD, OPTION_CREATE},    {LONG_NO_SPACE_CHECK, OPTION_CREATE}, {LONG_DRY_RUN, OPTION_RESTORE}, {LONG_FORCE, OPTION_RESTORE},
-        {LONG_KEEP, OPTION_RESTORE},   {LONG_NO_KEEP, OPTION_RESTORE},       {LONG_SKIP, OPTION_RESTORE},
+        {LONG_ZSTD, OPTION_CREATE},   {LONG_NO_SPACE_CHECK, OPTION_CREATE}, {LONG_DRY_RUN, OPTION_RESTORE},
+        {LONG_FORCE, OPTION_RESTORE}, {LONG_KEEP, OPTION_RESTORE},          {LONG_NO_KEEP, OPTION_RESTORE},
+        {LONG_SKIP, OPTION_RESTORE},
 };
 
 static unsigned commands_of(int option) {

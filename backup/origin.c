@@ -30,7 +30,8 @@ static void first_line(const char *text, char *ret, size_t size) {
 
 static void learn_address(struct index_origin *o, const char *content) {
         if (o->n_addresses < INDEX_ADDRESSES_MAX &&
-            lists_variable(content, "XIVO_NET4_IP", o->addresses[o->n_addresses], INDEX_TEXT_MAX) && o->addresses[o->n_addresses][0])
+            lists_variable(content, "XIVO_NET4_IP", o->addresses[o->n_addresses], INDEX_TEXT_MAX) &&
+            o->addresses[o->n_addresses][0])
                 o->n_addresses++;
 }
 
@@ -100,6 +101,7 @@ bool origin_other_host(const struct index_origin *archive, const struct index_or
                 for (size_t j = 0; j < host->n_addresses; j++)
                         if (streq(archive->addresses[i], host->addresses[j]))
                                 return false;
-        (void) snprintf(ret_why, size, "it is of a host with address %s, and this one has %s", archive->addresses[0], host->addresses[0]);
+        (void) snprintf(ret_why, size, "it is of a host with address %s, and this one has %s", archive->addresses[0],
+                        host->addresses[0]);
         return true;
 }

@@ -62,7 +62,8 @@ void place_done(struct place_file *f) {
 }
 
 /* Something without content: made under a name of its own, then renamed. */
-static int make_and_rename(int root_fd, const char *path, int (*make)(int dir_fd, const char *name, const void *what), const void *what) {
+static int make_and_rename(int root_fd, const char *path, int (*make)(int dir_fd, const char *name, const void *what),
+                           const void *what) {
         char temporary[NAME_MAX + 1];
         _cleanup_close_ int dir = -1;
         const char *name;

@@ -22,7 +22,8 @@ bool postgres_is_name(const char *name) {
 }
 
 /* psql over @database with @statements (NULL-terminated), all in one transaction when there are several; then @script, or -1. */
-static int query(const char *database, const char *const *statements, int script, char *ret, size_t size, char *error, size_t error_size) {
+static int query(const char *database, const char *const *statements, int script, char *ret, size_t size, char *error,
+                 size_t error_size) {
         const char *argv[ARGUMENTS_MAX] = {"psql", "--no-password", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
                                            "--set=ON_ERROR_STOP=1", "--dbname", database};
         char unused[8];
@@ -120,8 +121,10 @@ static int fill(const char *name, const char *fresh, int dump, const volatile si
 static bool has_system_tables(const char *database) {
         char text[64], error[CHILD_ERROR_MAX];
 
-        return ask(database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename IN (" SYSTEM_TABLES ")", text,
-                   sizeof(text), error, sizeof(error)) == 0 && streq(text, N_SYSTEM_TABLES);
+        return ask(database,
+                   "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename IN (" SYSTEM_TABLES ")",
+                   text, sizeof(text), error, sizeof(error)) == 0 &&
+               streq(text, N_SYSTEM_TABLES);
 }
 
 /* What the host's network is stays as the database says that is there. */

@@ -13,14 +13,15 @@
 bool postgres_is_name(const char *name);
 
 /*
- * Who is connected to @name: 0 nobody, or there is no such database; 1 with their names in @ret ("psql (4711), wazo-confd (23)"); below
- * zero after an error message.
+ * Who is connected to @name: 0 nobody, or there is no such database; 1 with their names in @ret ("psql (4711),
+ * wazo-confd (23)"); below zero after an error message.
  */
 int postgres_clients(const char *name, char *ret, size_t size) _must_check_;
 
 /*
- * Restores the dump at the beginning of the file @dump as database @name. @keep_system: tables about network and DHCP are taken from the
- * one that is there. Below zero after an error message; then everything is as it was. 1: done, but @keep_system could not be done.
+ * Restores the dump at the beginning of the file @dump as database @name. @keep_system: tables about network and DHCP
+ * are taken from the one that is there. Below zero after an error message; then everything is as it was. 1: done, but
+ * @keep_system could not be done.
  */
 int postgres_restore(const char *name, int dump, bool keep_system, const volatile sig_atomic_t *interrupted) _must_check_;
 

@@ -187,7 +187,9 @@ static int restore_dump(struct restoration *s, struct reader *reader, const stru
         if (m->kind != 'f')
                 return 0;
         if (!name || !judgement_has_postgresql(&s->judged)) {
-                report_line("TO DO: %s: %s", path, !name ? "it is of no database that a service has" : "there is no PostgreSQL here to restore it");
+                report_line("TO DO: %s: %s", path,
+                            !name ? "it is of no database that a service has"
+                                  : "there is no PostgreSQL here to restore it");
                 s->undone++;
                 return 0;
         }
@@ -264,14 +266,16 @@ static int finish_later(struct restoration *s) {
         for (size_t i = s->n_later; r >= 0 && i > 0; i--)
                 if (s->later[i - 1].kind == 'd')
                         r = settle(s, s->later[i - 1].path,
-                                   place_directory_attributes(s->judged.root_fd, s->later[i - 1].path, &s->later[i - 1].attributes));
+                                   place_directory_attributes(s->judged.root_fd, s->later[i - 1].path,
+                                                              &s->later[i - 1].attributes));
         return r;
 }
 
 static void tell_unknown(const struct restoration *s) {
         for (size_t i = 0; i < s->n_unknown; i++)
-                report_warning("%s %s is not known here: %s root's (%" PRIu64 " files)", s->unknown[i].group ? "group" : "user",
-                               s->unknown[i].name, s->request->dry_run ? "what is that one's would become" : "what was that one's is",
+                report_warning("%s %s is not known here: %s root's (%" PRIu64 " files)",
+                               s->unknown[i].group ? "group" : "user", s->unknown[i].name,
+                               s->request->dry_run ? "what is that one's would become" : "what was that one's is",
                                s->unknown[i].files);
         if (geteuid() != 0 && !s->request->dry_run && s->placed > 0)
                 report_warning("only root can give files to others: all of them are yours");
@@ -287,7 +291,8 @@ static int first_database(void *userdata, const struct manifest *service, const 
 
 static int carry_out(struct restoration *s) {
         struct steps_request steps = {.type = s->judged.found.origin.type, .root = s->request->root, .root_fd = s->judged.root_fd,
-                                      .dry_run = s->request->dry_run, .keep_system = s->judged.keep_system, .database = s->postgresql};
+                                      .dry_run = s->request->dry_run, .keep_system = s->judged.keep_system,
+                                      .database = s->postgresql};
         int r;
 
         progress_begin(s->request->dry_run ? "comparing" : "restoring", s->judged.found.bytes);
@@ -298,7 +303,8 @@ static int carry_out(struct restoration *s) {
         if (!s->request->dry_run)
                 (void) syncfs(s->judged.root_fd);
         if (r < 0) {
-                report_error("%s: %s: restored as far as that: do it again", s->request->path, r == -EINTR ? "interrupted" : strerror(-r));
+                report_error("%s: %s: restored as far as that: do it again", s->request->path,
+                             r == -EINTR ? "interrupted" : strerror(-r));
                 return r;
         }
         tell_unknown(s);

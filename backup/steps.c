@@ -92,7 +92,8 @@ char *steps_set_uuid(const char *old, const char *uuid) {
         if (!line) {
                 const char *newline = old[0] && old[strlen(old) - 1] != '\n' ? "\n" : "";
 
-                r = asprintf(&text, "%s%s%s%s%s%s\n", old, newline, strstr(old, "[Manager]") ? "" : "[Manager]\n", key, variable, uuid);
+                r = asprintf(&text, "%s%s%s%s%s%s\n", old, newline, strstr(old, "[Manager]") ? "" : "[Manager]\n",
+                             key, variable, uuid);
                 return r < 0 ? NULL : text;
         }
         at = line + (*line == '\n') + strlen(key);
@@ -183,8 +184,10 @@ static const struct step steps[] = {
          "DefaultEnvironment=XIVO_UUID=UUID in /" SYSTEM_CONF ", with the uuid of table infos"},
         {"XIVO_UUID in the environment of running systemd", step_manager, FOR_DATA | FOR_DB, false, PLATFORM,
          "source /" UUID_FILE "; systemctl set-environment XIVO_UUID=$XIVO_UUID; systemctl daemon-reload"},
-        {"the system's configuration files, from the restored settings", step_update_config, FOR_DATA, true, PLATFORM, "xivo-update-config"},
-        {"the cache of wazo-confgend", step_confgend_cache, FOR_DATA | FOR_DB, false, CONFGEND_CACHE, "rm -rf /" CONFGEND_CACHE "/*"},
+        {"the system's configuration files, from the restored settings", step_update_config, FOR_DATA, true, PLATFORM,
+         "xivo-update-config"},
+        {"the cache of wazo-confgend", step_confgend_cache, FOR_DATA | FOR_DB, false, CONFGEND_CACHE,
+         "rm -rf /" CONFGEND_CACHE "/*"},
         {"keys of the services", step_keys, FOR_DATA | FOR_DB, false, "var/lib/wazo-auth-keys",
          "wazo-auth-keys service update, with wazo-auth running (with --recreate where keys and database are of different times)"},
 };

@@ -18,7 +18,7 @@ struct steps_request {
 unsigned steps_run(const struct steps_request *request);
 
 /*
- * system.conf as it is to be: in DefaultEnvironment of @old, XIVO_UUID is @uuid, and the rest stays. Freed by the caller; NULL when out of
- * memory.
+ * system.conf as it is to be: in DefaultEnvironment of @old, XIVO_UUID is @uuid, and the rest stays. Freed by the
+ * caller; NULL when out of memory.
  */
 char *steps_set_uuid(const char *old, const char *uuid);

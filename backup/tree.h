@@ -24,7 +24,8 @@ int tree_parent(int root_fd, const char *path, unsigned flags, int *ret_fd, cons
 /* lstat() within the root. */
 int tree_stat(int root_fd, const char *path, struct stat *ret) _must_check_;
 
-/* Opens what is no symbolic link; O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK and O_NOCTTY are added to @flags. The descriptor, or below zero. */
+/* Opens what is no symbolic link; O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK and O_NOCTTY are added to @flags. The descriptor,
+ * or below zero. */
 int tree_open(int root_fd, const char *path, int flags) _must_check_;
 
 /* The whole of a small file, with a NUL behind it; -EFBIG past @max. Freed by the caller. */

@@ -25,8 +25,8 @@ int writer_new(struct output *output, enum compression compression, const struct
 int writer_open(const struct walk_file *file, int *ret_fd) _must_check_;
 
 /*
- * A directory, link or file as the walk found it. @fd: of a file, opened by writer_open(); @copy: another file whose bytes are taken
- * instead, or -1. Both stay the caller's. What cannot be read, or changes meanwhile, is a warning.
+ * A directory, link or file as the walk found it. @fd: of a file, opened by writer_open(); @copy: another file whose
+ * bytes are taken instead, or -1. Both stay the caller's. What cannot be read, or changes meanwhile, is a warning.
  */
 int writer_add(struct writer *w, const struct walk_file *file, int fd, int copy) _must_check_;
 

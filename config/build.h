@@ -24,5 +24,5 @@ int config_build(const struct config_request *request, struct findings *findings
                  size_t *ret_descriptions_size) _must_check_;
 
 /* The same with the suite's parts at other places than beside the running program. */
-int config_build_at(const struct paths *paths, const struct config_request *request, struct findings *findings, struct pack *ret_plan,
-                    char **ret_descriptions, size_t *ret_descriptions_size) _must_check_;
+int config_build_at(const struct paths *paths, const struct config_request *request, struct findings *findings,
+                    struct pack *ret_plan, char **ret_descriptions, size_t *ret_descriptions_size) _must_check_;

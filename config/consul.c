@@ -17,10 +17,12 @@
 static const char *const schemes[] = {"http", "https", NULL};
 
 const struct keyword consul_keys[] = {
-        {.name = "scheme", .type = KEYWORD_WORD, .words = schemes, .preset = "http", AT(consul_settings, scheme), .doc = "with TLS, or without"},
+        {.name = "scheme", .type = KEYWORD_WORD, .words = schemes, .preset = "http", AT(consul_settings, scheme),
+         .doc = "with TLS, or without"},
         {.name = "host", .type = KEYWORD_STRING, .min = 1, .max = 253, .preset = "localhost", AT(consul_settings, host),
          .doc = "name or address of consul's agent, which should be this host's"},
-        {.name = "port", .type = KEYWORD_INTEGER, .min = 1, .max = 65535, .preset = "8500", AT(consul_settings, port), .doc = "its TCP port"},
+        {.name = "port", .type = KEYWORD_INTEGER, .min = 1, .max = 65535, .preset = "8500", AT(consul_settings, port),
+         .doc = "its TCP port"},
         {.name = "token", .type = KEYWORD_STRING, .max = 255, .flags = KEYWORD_SECRET, AT(consul_settings, token),
          .doc = "with the rights `service:write` of each name that is registered, where consul wants one"},
         {.name = "verify", .type = KEYWORD_ANY, AT(consul_settings, verify),
@@ -30,19 +32,24 @@ const struct keyword consul_keys[] = {
 };
 
 const struct keyword discovery_keys[] = {
-        {.name = "enabled", .type = KEYWORD_BOOLEAN, .preset = "false", AT(discovery_settings, enabled), .doc = "registered with consul"},
-        {.name = "advertise_address", .type = KEYWORD_STRING, .min = 1, .max = 253, .preset = "auto", AT(discovery_settings, advertise_address),
+        {.name = "enabled", .type = KEYWORD_BOOLEAN, .preset = "false", AT(discovery_settings, enabled),
+         .doc = "registered with consul"},
+        {.name = "advertise_address", .type = KEYWORD_STRING, .min = 1, .max = 253, .preset = "auto",
+         AT(discovery_settings, advertise_address),
          .doc = "where others find it; `auto`: the first IPv4 address of the interface below, else of one whose name begins with `eth` or `en`, "
                 "else 127.0.0.1"},
         {.name = "advertise_address_interface", .type = KEYWORD_STRING, .min = 1, .max = 15, .preset = "eth0",
          AT(discovery_settings, advertise_address_interface), .doc = "looked at first by `auto`"},
         {.name = "advertise_port", .type = KEYWORD_INTEGER, .min = 1, .max = 65535, AT(discovery_settings, advertise_port),
          .doc = "without it the port that it listens on"},
-        {.name = "ttl_interval", .type = KEYWORD_DURATION, .min = 1000, .max = 24 * HOUR_MSEC, .preset = "30s", AT(discovery_settings, ttl),
+        {.name = "ttl_interval", .type = KEYWORD_DURATION, .min = 1000, .max = 24 * HOUR_MSEC, .preset = "30s",
+         AT(discovery_settings, ttl),
          .doc = "consul calls it critical when it has heard nothing for this long"},
-        {.name = "refresh_interval", .type = KEYWORD_DURATION, .min = 100, .max = 24 * HOUR_MSEC, .preset = "25s", AT(discovery_settings, refresh),
+        {.name = "refresh_interval", .type = KEYWORD_DURATION, .min = 100, .max = 24 * HOUR_MSEC, .preset = "25s",
+         AT(discovery_settings, refresh),
          .doc = "how often consul is told that it lives; shorter than `ttl_interval`"},
-        {.name = "retry_interval", .type = KEYWORD_DURATION, .min = 100, .max = HOUR_MSEC, .preset = "2s", AT(discovery_settings, retry),
+        {.name = "retry_interval", .type = KEYWORD_DURATION, .min = 100, .max = HOUR_MSEC, .preset = "2s",
+         AT(discovery_settings, retry),
          .doc = "how soon consul is asked again when it does not answer; then twice as long each time, up to `refresh_interval`"},
         {.name = "extra_tags", .type = KEYWORD_STRINGS, .min = 1, .max = 64, AT(discovery_settings, extra_tags),
          .doc = "tags besides the server's UUID and the service's name"},
@@ -78,13 +85,15 @@ static bool is_verify(const struct yaml_node *node) {
         return text_is_path(node->text);
 }
 
-void consul_check(const struct yaml_node *root, struct consul_settings *consul, struct discovery_settings *discovery, struct findings *findings) {
+void consul_check(const struct yaml_node *root, struct consul_settings *consul, struct discovery_settings *discovery,
+                  struct findings *findings) {
         uint8_t address[sizeof(struct in6_addr)];
 
         if (!is_host(consul->host))
                 findings_error(findings, place_at(root, "consul.host"), "consul.host must be a name or an address");
         if (consul->token && !is_plain(consul->token))
-                findings_error(findings, place_at(root, "consul.token"), "consul.token must be of printable letters, without blanks");
+                findings_error(findings, place_at(root, "consul.token"),
+                               "consul.token must be of printable letters, without blanks");
         if (consul->verify && yaml_is_null(consul->verify))
                 consul->verify = NULL;
         if (consul->verify && !is_verify(consul->verify)) {
@@ -128,7 +137,8 @@ json_t *consul_json(const struct consul_settings *consul, const struct discovery
         json_t *tags = json_array();
         char url[320];
 
-        (void) snprintf(url, sizeof(url), strchr(host, ':') ? "%s://[%s]:%d" : "%s://%s:%d", schemes[consul->scheme], host, (int) consul->port);
+        (void) snprintf(url, sizeof(url), strchr(host, ':') ? "%s://[%s]:%d" : "%s://%s:%d", schemes[consul->scheme],
+                        host, (int) consul->port);
         for (size_t i = 0; tags && i < yaml_count(discovery->extra_tags); i++)
                 if (json_array_append_new(tags, json_string(yaml_text(discovery->extra_tags, i))) < 0) {
                         json_decref(tags);

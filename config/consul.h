@@ -25,7 +25,8 @@ struct discovery_settings {
 extern const struct keyword consul_keys[], discovery_keys[];
 
 /* What no single key's type can say becomes a finding. @root: the map that both sections stand in. */
-void consul_check(const struct yaml_node *root, struct consul_settings *consul, struct discovery_settings *discovery, struct findings *findings);
+void consul_check(const struct yaml_node *root, struct consul_settings *consul, struct discovery_settings *discovery,
+                  struct findings *findings);
 
 /* The file or directory of authorities that the setting "verify" names, or NULL. */
 const char *consul_authorities(const struct consul_settings *consul);

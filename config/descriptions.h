@@ -42,8 +42,8 @@ struct descriptions {
 /*
  * In the manifest's order, then by name. Problems and plugins that nobody knows become warnings. -ENOMEM.
  */
-int descriptions_read(const struct manifest *manifest, const struct settings *settings, const char *plugin_dir, const struct paths *paths,
-                      struct findings *findings, struct descriptions *ret) _must_check_;
+int descriptions_read(const struct manifest *manifest, const struct settings *settings, const char *plugin_dir,
+                      const struct paths *paths, struct findings *findings, struct descriptions *ret) _must_check_;
 void descriptions_done(struct descriptions *d);
 
 /* Sets the problem of a description and says it as a warning. */

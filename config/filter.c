@@ -60,13 +60,16 @@ static const struct {
         {"clone3", ENOSYS}, /* its flags cannot be looked at; libc falls back to clone */
         {"openat2", ENOSYS}, {"io_uring_setup", ENOSYS}, {"userfaultfd", ENOSYS},
         {"pidfd_open", ENOSYS}, {"memfd_secret", ENOSYS}, {"map_shadow_stack", ENOSYS},
-        {"mlockall", EPERM}, {"munlockall", EPERM}, {"setpriority", EPERM}, {"sched_setaffinity", EPERM}, {"sched_setscheduler", EPERM},
+        {"mlockall", EPERM}, {"munlockall", EPERM}, {"setpriority", EPERM}, {"sched_setaffinity", EPERM},
+        {"sched_setscheduler", EPERM},
         {"sched_setparam", EPERM}, {"sched_setattr", EPERM}, {"ioprio_set", EPERM}, {"mbind", EPERM}, {"set_mempolicy", EPERM},
         {"get_mempolicy", EPERM}, {"chown", EPERM}, {"fchown", EPERM}, {"lchown", EPERM}, {"fchownat", EPERM},
-        {"setxattr", EPERM}, {"fsetxattr", EPERM}, {"lsetxattr", EPERM}, {"getxattr", ENOTSUP}, {"fgetxattr", ENOTSUP}, {"lgetxattr", ENOTSUP},
+        {"setxattr", EPERM}, {"fsetxattr", EPERM}, {"lsetxattr", EPERM}, {"getxattr", ENOTSUP},
+        {"fgetxattr", ENOTSUP}, {"lgetxattr", ENOTSUP},
         {"listxattr", ENOTSUP}, {"flistxattr", ENOTSUP}, {"llistxattr", ENOTSUP}, {"personality", EPERM},
         /* By name, and Landlock does not know them: a file of somebody else of the same user would be changed. */
-        {"chmod", EPERM}, {"fchmodat", EPERM}, {"fchmodat2", EPERM}, {"truncate", EPERM}, {"utime", EPERM}, {"utimes", EPERM}, {"futimesat", EPERM},
+        {"chmod", EPERM}, {"fchmodat", EPERM}, {"fchmodat2", EPERM}, {"truncate", EPERM}, {"utime", EPERM},
+        {"utimes", EPERM}, {"futimesat", EPERM},
 };
 
 static const char *const of_processes[] = {"fork", "vfork", "clone", "setsid", "setpgid"};
@@ -74,8 +77,9 @@ static const char *const of_execution[] = {"execve", "execveat"};
 
 /* The commands of calls with many faces. */
 static const int controls[] = {
-        F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW,
-        F_ADD_SEALS, F_GET_SEALS, F_GETPIPE_SZ, F_SETPIPE_SZ, F_GETOWN,
+        F_DUPFD,     F_DUPFD_CLOEXEC, F_GETFD,      F_SETFD,      F_GETFL,     F_SETFL,
+        F_GETLK,     F_SETLK,         F_SETLKW,     F_OFD_GETLK,  F_OFD_SETLK, F_OFD_SETLKW,
+        F_ADD_SEALS, F_GET_SEALS,     F_GETPIPE_SZ, F_SETPIPE_SZ, F_GETOWN,
 };
 static const unsigned ioctls[] = {FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCOUTQ, TCGETS, TIOCGWINSZ};
 /* Through a socket that is there; netlink, which libc would ask, has more to say and is not let in by the unit. */
@@ -144,7 +148,8 @@ static void add_sockets(struct filter *f) {
 /* Threads; and with FILTER_PROCESSES whatever has no namespace of its own, which the kernel refuses without privileges anyway. */
 static void add_clone(struct filter *f) {
         const uint32_t threads = CLONE_THREAD | CLONE_VM | CLONE_SIGHAND;
-        const uint32_t spaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+        const uint32_t spaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                                CLONE_NEWPID | CLONE_NEWNET;
 #if defined(__s390__)
         const unsigned flags = 1;
 #else

@@ -45,7 +45,8 @@ struct findings {
 const char *findings_file(struct findings *f, const char *path);
 
 /* @place may be NULL. */
-void findings_add(struct findings *f, enum finding_severity severity, const struct place *place, const char *format, ...) _printf_(4, 5);
+void findings_add(struct findings *f, enum finding_severity severity, const struct place *place, const char *format,
+                  ...) _printf_(4, 5);
 #define findings_error(f, place, ...) findings_add((f), FINDING_ERROR, (place), __VA_ARGS__)
 #define findings_warning(f, place, ...) findings_add((f), FINDING_WARNING, (place), __VA_ARGS__)
 

@@ -22,11 +22,13 @@ struct unit {
 };
 
 static const struct unit duration_units[] = {
-        {"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60 * 1000}, {"min", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}, {NULL, 0},
+        {"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60 * 1000}, {"min", 60 * 1000}, {"h", 3600 * 1000},
+        {"d", 24 * 3600 * 1000}, {NULL, 0},
 };
 
 static const struct unit size_units[] = {
-        {"", 1}, {"B", 1}, {"K", 1 << 10}, {"KiB", 1 << 10}, {"M", 1 << 20}, {"MiB", 1 << 20}, {"G", 1 << 30}, {"GiB", 1 << 30}, {NULL, 0},
+        {"", 1},          {"B", 1},       {"K", 1 << 10},   {"KiB", 1 << 10}, {"M", 1 << 20},
+        {"MiB", 1 << 20}, {"G", 1 << 30}, {"GiB", 1 << 30}, {NULL, 0},
 };
 
 /* A decimal number without a leading zero, which would be octal in YAML 1.1. Where it ends: *ret_rest. */
@@ -329,7 +331,8 @@ static bool check_items(const struct keyword_reader *reader, const struct keywor
         full_name(prefix, k->name, name, sizeof(name));
         for (size_t i = 0; k->type == KEYWORD_MAPS && i < node->n; i++)
                 if (node->entries[i].value->kind != YAML_KIND_MAP) {
-                        findings_error(reader->findings, &node->entries[i].value->place, "%s must be a list of maps: this is %s", name,
+                        findings_error(reader->findings, &node->entries[i].value->place,
+                                       "%s must be a list of maps: this is %s", name,
                                        yaml_kind_name(node->entries[i].value));
                         good = false;
                 }

@@ -17,4 +17,5 @@
 int oneshot_run(const char *const *argv, size_t max, uint64_t deadline, char **ret_output, size_t *ret_size) _must_check_;
 
 /* The same with @input as its standard input. */
-int oneshot_run_on(const char *const *argv, int input, size_t max, uint64_t deadline, char **ret_output, size_t *ret_size) _must_check_;
+int oneshot_run_on(const char *const *argv, int input, size_t max, uint64_t deadline, char **ret_output,
+                   size_t *ret_size) _must_check_;

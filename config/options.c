@@ -88,7 +88,9 @@ static int take(struct options *o, int option, const char *program) {
                 return 0;
         case 'l':
                 request->log_level = log_level_from_string(optarg);
-                return request->log_level >= 0 ? 0 : refuse(program, "--log-level", optarg, "critical, error, warning, info or debug");
+                return request->log_level >= 0
+                               ? 0
+                               : refuse(program, "--log-level", optarg, "critical, error, warning, info or debug");
         case 'u':
                 request->user = optarg;
                 return 0;
@@ -147,7 +149,8 @@ int options_parse(int argc, char **argv, const char *program, struct options *re
                 return -EINVAL;
         }
         o.request.service = argc > optind ? argv[optind] : "wazo-confd";
-        if (!o.request.service[0] || strlen(o.request.service) >= 64 || strspn(o.request.service, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(o.request.service))
+        if (!o.request.service[0] || strlen(o.request.service) >= 64 ||
+            strspn(o.request.service, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(o.request.service))
                 return refuse(program, "service", o.request.service, "small letters, digits, '-' and '_' only");
         *ret = o;
         return 0;

@@ -199,7 +199,8 @@ static int (*const kinds[WIRE_KIND_MAX])(struct maker *m) = {
 
 /* ---- what a plugin says that it needs ---- */
 
-/* "{key}/more" begins with a setting of the plugin's. *ret: "" when that is empty, so that nothing is needed; -EINVAL: no such key. */
+/* "{key}/more" begins with a setting of the plugin's. *ret: "" when that is empty, so that nothing is needed;
+ * -EINVAL: no such key. */
 static int expand(const struct maker *m, const char *need, char *ret, size_t size) {
         const char *close = strchr(need, '}');
         char key[64];
@@ -227,7 +228,8 @@ static int expand(const struct maker *m, const char *need, char *ret, size_t siz
 
 static void unmet(const struct maker *m, const char *need) {
         findings_warning(m->request->facts->findings, &m->request->plugin->place,
-                         "plugin %s: its need \"%s\" is not granted: it is no absolute path, port or setting", m->request->plugin->name, need);
+                         "plugin %s: its need \"%s\" is not granted: it is no absolute path, port or setting",
+                         m->request->plugin->name, need);
 }
 
 static int add_paths(struct maker *m, const json_t *list, unsigned what) {

@@ -94,7 +94,8 @@ struct settings_worker {
  * whose directory is the one named in the main file, else @extra_dir. Findings are added; an error of the files is no error
  * of the call. -ENOMEM.
  */
-int settings_read(const char *main_file, bool explicit, const char *extra_dir, struct findings *findings, struct settings *ret) _must_check_;
+int settings_read(const char *main_file, bool explicit, const char *extra_dir, struct findings *findings,
+                  struct settings *ret) _must_check_;
 void settings_done(struct settings *s);
 
 /* The entry for the worker @name, checked; zero where nothing is said. */

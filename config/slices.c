@@ -170,8 +170,8 @@ static json_t *subscriptions(const struct descriptions *descriptions) {
 }
 
 static json_t *bus_ssl(const struct settings_bus_ssl *s) {
-        return json_pack("{s:b, s:b, s:s?, s:s?, s:s?}", "enabled", s->enabled, "verify", s->verify, "ca", s->ca, "certificate", s->certificate,
-                         "key", s->key);
+        return json_pack("{s:b, s:b, s:s?, s:s?, s:s?}", "enabled", s->enabled, "verify", s->verify, "ca", s->ca,
+                         "certificate", s->certificate, "key", s->key);
 }
 
 /* What does not concern a service without RabbitMQ does not change its relay. */

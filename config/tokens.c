@@ -30,18 +30,24 @@ struct file_entry {
 /* Whatever stands in this file may be a secret by mistake: none of its values is ever shown. */
 static const struct keyword tenant_keys[] = {
         {.name = "uuid", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET | KEYWORD_REQUIRED, AT(tenant_entry, uuid), .doc = "UUID"},
-        {.name = "parent", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(tenant_entry, parent), .doc = "UUID; default: the master tenant"},
+        {.name = "parent", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(tenant_entry, parent),
+         .doc = "UUID; default: the master tenant"},
         {0},
 };
 
 static const struct keyword token_keys[] = {
-        {.name = "token", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, .min = 8, .max = 1024, AT(token_entry, token), .doc = "as clients send it"},
-        {.name = "sha256", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(token_entry, sha256), .doc = "or its digest, in hex"},
-        {.name = "auth_id", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET | KEYWORD_REQUIRED, AT(token_entry, auth_id), .doc = "UUID of whose it is"},
+        {.name = "token", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, .min = 8, .max = 1024,
+         AT(token_entry, token), .doc = "as clients send it"},
+        {.name = "sha256", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(token_entry, sha256),
+         .doc = "or its digest, in hex"},
+        {.name = "auth_id", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET | KEYWORD_REQUIRED,
+         AT(token_entry, auth_id), .doc = "UUID of whose it is"},
         {.name = "session_uuid", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(token_entry, session_uuid), .doc = "UUID"},
-        {.name = "tenant_uuid", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(token_entry, tenant_uuid), .doc = "UUID; default: the master tenant"},
+        {.name = "tenant_uuid", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(token_entry, tenant_uuid),
+         .doc = "UUID; default: the master tenant"},
         {.name = "acl", .type = KEYWORD_STRINGS, .flags = KEYWORD_SECRET, AT(token_entry, acl), .doc = "list of access rights"},
-        {.name = "expires_at", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(token_entry, expires_at), .doc = "UTC, 2026-01-02T03:04:05"},
+        {.name = "expires_at", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, AT(token_entry, expires_at),
+         .doc = "UTC, 2026-01-02T03:04:05"},
         {0},
 };
 

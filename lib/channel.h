@@ -17,7 +17,8 @@ int channel_pair(int ret[2]) _must_check_;
  * One packet, now. @fds stay the caller's. 0, or -EAGAIN when the peer does not keep up, -EPIPE or -ECONNRESET when it is
  * gone, -EMSGSIZE for a body over WIRE_INLINE_MAX.
  */
-int channel_send(int fd, enum wire_type type, uint64_t id, const void *body, size_t size, const int *fds, size_t n_fds) _must_check_;
+int channel_send(int fd, enum wire_type type, uint64_t id, const void *body, size_t size, const int *fds,
+                 size_t n_fds) _must_check_;
 
 /* A received message. The body is aligned for any of the structures of lib/wire.h. */
 struct channel_message {

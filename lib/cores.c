@@ -27,7 +27,8 @@ static int make_both(const char *dir) {
 }
 
 static bool is_newer(const struct stat *a, const struct stat *b) {
-        return a->st_mtim.tv_sec != b->st_mtim.tv_sec ? a->st_mtim.tv_sec > b->st_mtim.tv_sec : a->st_mtim.tv_nsec > b->st_mtim.tv_nsec;
+        return a->st_mtim.tv_sec != b->st_mtim.tv_sec ? a->st_mtim.tv_sec > b->st_mtim.tv_sec
+                                                      : a->st_mtim.tv_nsec > b->st_mtim.tv_nsec;
 }
 
 /* Keeps one name, and unlinks whichever of two is older. */

@@ -8,8 +8,8 @@
 #include "lib/util.h"
 
 /*
- * Makes @dir and what is above it by one, removes all files in it but the newest, makes it the working directory, where the kernel's
- * plain pattern "core" leads, and lets a core be @max bytes long. A pattern that is a program or a path is the host's own choice, and
- * leads there. Before the sandbox is applied. A negative errno.
+ * Makes @dir and what is above it by one, removes all files in it but the newest, makes it the working directory,
+ * where the kernel's plain pattern "core" leads, and lets a core be @max bytes long. A pattern that is a program or a
+ * path is the host's own choice, and leads there. Before the sandbox is applied. A negative errno.
  */
 int cores_prepare(const char *dir, uint64_t max) _must_check_;

@@ -60,7 +60,8 @@ void hardening_describe_gaps(const struct sandbox *sandbox, const struct sandbox
 
         ret[0] = 0;
         if (!sandbox || !outcome || sandbox->mode == SANDBOX_OFF || outcome->sanitizers) {
-                add(&t, "; no sandbox%s", !sandbox || !outcome ? "" : outcome->sanitizers ? ": a build with sanitizers" : ": configured so");
+                add(&t, "; no sandbox%s",
+                    !sandbox || !outcome ? "" : outcome->sanitizers ? ": a build with sanitizers" : ": configured so");
                 return;
         }
         if (sandbox->mode == SANDBOX_LOG) {

@@ -152,7 +152,8 @@ static int set_trust(CURL *easy, const struct http_request *r) {
         }
         /* A path that is not there is an error of the request, as it should be. */
         if (r->ca)
-                e |= (int) curl_easy_setopt(easy, stat(r->ca, &st) == 0 && S_ISDIR(st.st_mode) ? CURLOPT_CAPATH : CURLOPT_CAINFO, r->ca);
+                e |= (int) curl_easy_setopt(
+                        easy, stat(r->ca, &st) == 0 && S_ISDIR(st.st_mode) ? CURLOPT_CAPATH : CURLOPT_CAINFO, r->ca);
         return e;
 }
 

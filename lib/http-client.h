@@ -37,8 +37,8 @@ struct http_driver {
         void (*free)(struct http *h);
         /* Copies what it needs. @done is called once, in a later turn of the loop; what it is given lives until it returns. -EBUSY
          * while another is under way. */
-        int (*send)(struct http *h, const struct http_request *request, void (*done)(void *userdata, const struct http_answer *answer),
-                    void *userdata);
+        int (*send)(struct http *h, const struct http_request *request,
+                    void (*done)(void *userdata, const struct http_answer *answer), void *userdata);
 };
 
 /* Loads <driver_dir>/http-curl.so. @error then has a sentence for people. -ELIBBAD. */

@@ -24,5 +24,6 @@ struct paths {
  */
 int paths_find(struct paths *ret) _must_check_;
 
-/* The path of wazo-gateway, wazo-control, wazo-host, wazo-migrate, wazo-relay, wazo-plugin-describe or wazo-config. -ENOENT for any other name. */
+/* The path of wazo-gateway, wazo-control, wazo-host, wazo-migrate, wazo-relay, wazo-plugin-describe or wazo-config.
+ * -ENOENT for any other name. */
 int paths_program(const struct paths *paths, const char *name, char *ret, size_t size) _must_check_;

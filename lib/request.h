@@ -77,8 +77,8 @@ int request_decode(const void *data, size_t size, int body_fd, struct request *r
 void request_done(struct request *r);
 
 int reply_encode(const struct reply *r, struct pack *p) _must_check_;
-/* Sends it without waiting, in one packet when it fits, else with its body in a memory file, of which @reply then has the descriptor.
- * -EAGAIN when the channel is full, and what channel_send() gives. */
+/* Sends it without waiting, in one packet when it fits, else with its body in a memory file, of which @reply then has
+ * the descriptor. -EAGAIN when the channel is full, and what channel_send() gives. */
 int reply_send(int channel, uint64_t id, struct reply *reply) _must_check_;
 /* Copies into newly allocated strings; takes @body_fd over on success. */
 int reply_decode(const void *data, size_t size, int body_fd, struct reply *ret) _must_check_;

@@ -67,7 +67,8 @@ int sandbox_decode(const void *data, size_t size, struct sandbox *ret) {
         ret->filter = unpack_bytes(&u, &ret->filter_size);
         ret->cores = unpack_string(&u);
         ret->core_max = unpack_u64(&u);
-        if (ret->filter_size % sizeof(struct sock_filter) != 0 || ret->filter_size > SANDBOX_FILTER_MAX * sizeof(struct sock_filter))
+        if (ret->filter_size % sizeof(struct sock_filter) != 0 ||
+            ret->filter_size > SANDBOX_FILTER_MAX * sizeof(struct sock_filter))
                 return -EBADMSG;
         return unpack_end(&u);
 }

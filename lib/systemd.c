@@ -223,8 +223,8 @@ int systemd_queue(sd_bus *bus, const char *verb, const char *unit, char *ret_job
         const char *job;
         int r;
 
-        r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, streq(verb, "start") ? "StartUnit" : "StopUnit", NULL,
-                               &reply, "ss", unit, "replace");
+        r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                               streq(verb, "start") ? "StartUnit" : "StopUnit", NULL, &reply, "ss", unit, "replace");
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &job);
         if (r < 0)
@@ -250,9 +250,11 @@ int systemd_enable(sd_bus *bus, const char *unit, bool enable) {
         int r;
 
         if (enable)
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "EnableUnitFiles", NULL, NULL, "asbb", 1, unit, 0, 1);
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "EnableUnitFiles", NULL,
+                                       NULL, "asbb", 1, unit, 0, 1);
         else
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "DisableUnitFiles", NULL, NULL, "asb", 1, unit, 0);
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "DisableUnitFiles", NULL,
+                                       NULL, "asb", 1, unit, 0);
         if (r < 0)
                 return r;
         r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "Reload", NULL, NULL, NULL);

@@ -26,10 +26,11 @@ struct uplink {
 };
 
 /*
- * Watches @channel, which stays the caller's, on the loop @event. @handlers stay, too; a message that none of them takes is ignored:
- * it is a later minor version's, or for others. One for PING is called when it has been answered. @after, unless NULL, is
- * called when all that had come was handled. The loop ends when the supervisor is gone (with EXIT_SUCCESS), or when it sent what no
- * supervisor sends (EXIT_FAILURE, and an error in the log). @limit: messages that wait. Errors of sd_event_add_io().
+ * Watches @channel, which stays the caller's, on the loop @event. @handlers stay, too; a message that none of them
+ * takes is ignored: it is a later minor version's, or for others. One for PING is called when it has been answered.
+ * @after, unless NULL, is called when all that had come was handled. The loop ends when the supervisor is gone (with
+ * EXIT_SUCCESS), or when it sent what no supervisor sends (EXIT_FAILURE, and an error in the log). @limit: messages
+ * that wait. Errors of sd_event_add_io().
  */
 int uplink_open(struct uplink *u, sd_event *event, int channel, size_t limit, const struct uplink_handler *handlers,
                 size_t n_handlers, void (*after)(void *userdata), void *userdata) _must_check_;

@@ -6,5 +6,6 @@
 
 #include "lib/util.h"
 
-/* Waits until one of @events (POLLIN, POLLOUT), an error or the end is there. -ETIMEDOUT: not until @deadline, by now_monotonic(). */
+/* Waits until one of @events (POLLIN, POLLOUT), an error or the end is there. -ETIMEDOUT: not until @deadline, by
+ * now_monotonic(). */
 int wait_for(int fd, short events, uint64_t deadline) _must_check_;

@@ -243,7 +243,8 @@ struct wire_stalled {
         uint32_t cause; /* WIRE_CAUSE_DEADLINE: it owes an answer past the attempt's deadline; WIRE_CAUSE_PROTOCOL: it sent garbage */
 };
 
-/* What a worker had been asked when its channel ended: for the crash record. Relay's method is "EVENT", its route the event's name. */
+/* What a worker had been asked when its channel ended: for the crash record. Relay's method is "EVENT", its route the
+ * event's name. */
 struct wire_inflight {
         uint32_t slot, generation;
         uint64_t age_nsec;

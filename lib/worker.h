@@ -37,10 +37,11 @@ struct worker {
 };
 
 /*
- * Says HELLO as @kind, waits for SETUP, sets up logging and the handlers of fatal signals, which write a backtrace into
- * the ring, and applies the sandbox that SETUP brought: from then on the process can do what its kind and its plugin's
- * description allow (config/sandbox.c), and no more; a sandbox that cannot be applied ends it. Signals that end a process politely are left as they are. An error means that there is no supervisor (or one
- * of another version): the caller exits.
+ * Says HELLO as @kind, waits for SETUP, sets up logging and the handlers of fatal signals, which write a backtrace
+ * into the ring, and applies the sandbox that SETUP brought: from then on the process can do what its kind and its
+ * plugin's description allow (config/sandbox.c), and no more; a sandbox that cannot be applied ends it. Signals that
+ * end a process politely are left as they are. An error means that there is no supervisor (or one of another
+ * version): the caller exits.
  */
 int worker_begin(struct worker *w, enum wire_kind kind) _must_check_;
 

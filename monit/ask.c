@@ -52,7 +52,9 @@ static int ask(const struct manifest *m, const struct facts_port *port) {
 
         if (fd < 0)
                 return fd;
-        n = snprintf(request, sizeof(request), "GET %s/ HTTP/1.0\r\nHost: localhost\r\nUser-Agent: wazo-monit-check\r\n\r\n", strempty(m->prefix));
+        n = snprintf(request, sizeof(request),
+                     "GET %s/ HTTP/1.0\r\nHost: localhost\r\nUser-Agent: wazo-monit-check\r\n\r\n",
+                     strempty(m->prefix));
         if (n >= (int) sizeof(request))
                 return -ENAMETOOLONG;
         if (send(fd, request, (size_t) n, MSG_NOSIGNAL) != n)

@@ -15,7 +15,8 @@ static void help(void) {
         (void) fputs(help_text, stdout);
         for (unsigned i = 0; i < MONIT_STATE_MAX; i++)
                 printf("  %u  %s\n", monit_state_exit_code(i), monit_state_to_string(i));
-        printf("\n%d more when it failed or hangs, and another than monit starts it again.\n\n%s", MONIT_LEFT_TO_OTHERS, command_options);
+        printf("\n%d more when it failed or hangs, and another than monit starts it again.\n\n%s",
+               MONIT_LEFT_TO_OTHERS, command_options);
 }
 
 /* The hook is beside this program. */

@@ -58,7 +58,9 @@ static bool has_another_check(const struct look *l, const struct manifest *m, en
         char path[512];
 
         return state == MONIT_FAILED && m->facts.monit.theirs &&
-               snprintf(path, sizeof(path), "%s" THEIR_CHECKS "%s", l->root, m->facts.monit.theirs) < (int) sizeof(path) && access(path, F_OK) == 0;
+               snprintf(path, sizeof(path), "%s" THEIR_CHECKS "%s", l->root, m->facts.monit.theirs) <
+                       (int) sizeof(path) &&
+               access(path, F_OK) == 0;
 }
 
 static void look_with(struct look *look, const struct manifest *m, struct seen *ret) {
@@ -92,7 +94,8 @@ void command_look(const struct command *c, struct seen *ret) {
                 if (m && m->kind != MANIFEST_OTHER)
                         look_with(&look, m, ret);
                 else
-                        verdict_set(&ret->verdict, MONIT_UNKNOWN, "there is no good manifest of such a service; wazo-suite generate monit says more");
+                        verdict_set(&ret->verdict, MONIT_UNKNOWN,
+                                    "there is no good manifest of such a service; wazo-suite generate monit says more");
         }
         suite_done(&suite);
         findings_done(&findings);

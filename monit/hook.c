@@ -28,7 +28,8 @@ static bool read_change(const char *host, struct change *ret, char *word, size_t
         const char *text = strstr(strempty(getenv("MONIT_DESCRIPTION")), "-- ");
 
         *word = 0;
-        if (!service || strncmp(service, RECORD_CHECK_PREFIX, strlen(RECORD_CHECK_PREFIX)) != 0 || !text_is_name(service + strlen(RECORD_CHECK_PREFIX)))
+        if (!service || strncmp(service, RECORD_CHECK_PREFIX, strlen(RECORD_CHECK_PREFIX)) != 0 ||
+            !text_is_name(service + strlen(RECORD_CHECK_PREFIX)))
                 return false;
         service += strlen(RECORD_CHECK_PREFIX);
         text = text ? text + 3 : "";
@@ -123,7 +124,8 @@ static int drain(const struct record *r, const struct publish_settings *s) {
                 error = send_all(r, s, names, n, why);
         record_list_free(names, n);
         if (error < 0)
-                log_warning("%d events wait in %s/spool until the broker takes them: %s", n, RECORD_DIR, *why ? why : strerror(-error));
+                log_warning("%d events wait in %s/spool until the broker takes them: %s", n, RECORD_DIR,
+                            *why ? why : strerror(-error));
         return error;
 }
 
@@ -139,8 +141,9 @@ static int record(const struct record *r) {
         change.uuid = find_uuid(uuid);
         error = record_write(r, &change);
         if (error == 0)
-                log_write(monit_state_exit_code(change.state) == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s is %s%s%s", change.service,
-                          monit_state_to_string(change.state), *change.text ? ": " : "", change.text);
+                log_write(monit_state_exit_code(change.state) == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                          "%s is %s%s%s", change.service, monit_state_to_string(change.state),
+                          *change.text ? ": " : "", change.text);
         return error;
 }
 

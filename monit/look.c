@@ -48,7 +48,8 @@ static void look_at_active(const struct manifest *m, const struct systemd_detail
                 }
         }
         if (details->active_since > 0 && age < limit)
-                verdict_set(v, MONIT_STARTING, "%s yet, after %" PRIu64 " s of %" PRIu64, why, age / NSEC_PER_SEC, limit / NSEC_PER_SEC);
+                verdict_set(v, MONIT_STARTING, "%s yet, after %" PRIu64 " s of %" PRIu64, why, age / NSEC_PER_SEC,
+                            limit / NSEC_PER_SEC);
         else
                 verdict_set(v, MONIT_HUNG, "%s", why);
 }
@@ -82,7 +83,8 @@ static void look_at_unit(const struct systemd_unit *unit, const struct systemd_d
                 look_at_active(m, details, v);
 }
 
-static int ask_systemd(const struct look *l, const struct manifest *m, struct systemd_unit *ret, struct systemd_details *ret_details) {
+static int ask_systemd(const struct look *l, const struct manifest *m, struct systemd_unit *ret,
+                       struct systemd_details *ret_details) {
         int r = l->bus ? find_unit(l->bus, m, ret) : l->bus_error;
 
         if (r >= 0 && streq(ret->load, "loaded"))

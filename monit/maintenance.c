@@ -17,7 +17,8 @@ static int find_holder(const struct stat *st) {
         int holder = 0, pid;
         FILE *locks;
 
-        (void) snprintf(wanted, sizeof(wanted), " %02x:%02x:%" PRIuMAX " ", major(st->st_dev), minor(st->st_dev), (uintmax_t) st->st_ino);
+        (void) snprintf(wanted, sizeof(wanted), " %02x:%02x:%" PRIuMAX " ", major(st->st_dev), minor(st->st_dev),
+                        (uintmax_t) st->st_ino);
         locks = fopen("/proc/locks", "re");
         if (!locks)
                 return 0;
@@ -39,7 +40,8 @@ static bool begins_with(const char *path, const char *prefix, const char *within
         return strncmp(line, prefix, strlen(prefix)) == 0 && strstr(line, within);
 }
 
-/* It writes its text into the lock when it has it, and then becomes systemctl. The text may be an earlier one's: it names the process. */
+/* It writes its text into the lock when it has it, and then becomes systemctl. The text may be an earlier one's: it
+ * names the process. */
 static bool is_monits(const char *path, int holder) {
         char comm[64], pid[32];
 

@@ -6,5 +6,6 @@
 /* What wazo-monit-restart writes into the lock begins with it. */
 #define MAINTENANCE_OURS "\"monit: "
 
-/* Whether wazo-service has an action under way, by its lock, which wazo-monit-restart may hold, too. It is not disturbed by being asked. */
+/* Whether wazo-service has an action under way, by its lock, which wazo-monit-restart may hold, too. It is not
+ * disturbed by being asked. */
 bool maintenance_is_on(const char *root);

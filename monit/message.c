@@ -36,10 +36,11 @@ json_t *message_new(const struct change *c, const char *previous, const char *id
         (void) snprintf(key, sizeof(key), "suite.services.%s.state", c->service);
         (void) snprintf(acl, sizeof(acl), "events.%s", key);
         stamp(now, sizeof(now));
-        headers = json_pack("{s:s,s:s,s:s,s:s,s:s*}", "name", NAME, "timestamp", now, "required_access", "event." NAME, "required_acl", acl,
-                            "origin_uuid", c->uuid);
-        data = json_pack("{s:s,s:s,s:s?,s:i,s:o,s:s}", "service", c->service, "state", monit_state_to_string(c->state), "previous", previous,
-                         "exit_code", (int) monit_state_exit_code(c->state), "text", make_text(c->text), "host", c->host);
+        headers = json_pack("{s:s,s:s,s:s,s:s,s:s*}", "name", NAME, "timestamp", now, "required_access",
+                            "event." NAME, "required_acl", acl, "origin_uuid", c->uuid);
+        data = json_pack("{s:s,s:s,s:s?,s:i,s:o,s:s}", "service", c->service, "state",
+                         monit_state_to_string(c->state), "previous", previous, "exit_code",
+                         (int) monit_state_exit_code(c->state), "text", make_text(c->text), "host", c->host);
         body = json_copy(headers);
         if (!body || !data || json_object_set(body, "data", data) < 0) {
                 json_decref(headers);

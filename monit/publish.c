@@ -28,7 +28,8 @@ struct publisher {
 static struct timeval time_left(const struct publisher *p) {
         uint64_t now = now_monotonic(), left = p->deadline > now ? p->deadline - now : NSEC_PER_MSEC;
 
-        return (struct timeval) {.tv_sec = (time_t) (left / NSEC_PER_SEC), .tv_usec = (suseconds_t) (left % NSEC_PER_SEC / NSEC_PER_USEC)};
+        return (struct timeval) {.tv_sec = (time_t) (left / NSEC_PER_SEC),
+                                 .tv_usec = (suseconds_t) (left % NSEC_PER_SEC / NSEC_PER_USEC)};
 }
 
 static int fail(char *reterr, const char *what, const char *why) {
@@ -56,9 +57,12 @@ static int log_in(struct publisher *p, char *reterr) {
         if (r != AMQP_STATUS_OK)
                 return fail(reterr, "no connection", amqp_error_string2(r));
         limit = time_left(p);
-        if (amqp_set_handshake_timeout(p->connection, &limit) != AMQP_STATUS_OK || amqp_set_rpc_timeout(p->connection, &limit) != AMQP_STATUS_OK)
+        if (amqp_set_handshake_timeout(p->connection, &limit) != AMQP_STATUS_OK ||
+            amqp_set_rpc_timeout(p->connection, &limit) != AMQP_STATUS_OK)
                 return -ENOMEM;
-        return check_reply(amqp_login(p->connection, s->vhost, 0, FRAME_MAX, 0, AMQP_SASL_METHOD_PLAIN, s->username, s->password), "login", reterr);
+        return check_reply(amqp_login(p->connection, s->vhost, 0, FRAME_MAX, 0, AMQP_SASL_METHOD_PLAIN, s->username,
+                                      s->password),
+                           "login", reterr);
 }
 
 static int prepare(struct publisher *p, char *reterr) {
@@ -68,8 +72,8 @@ static int prepare(struct publisher *p, char *reterr) {
         r = check_reply(amqp_get_rpc_reply(p->connection), "channel", reterr);
         if (r < 0)
                 return r;
-        (void) amqp_exchange_declare(p->connection, CHANNEL, amqp_cstring_bytes(p->settings->exchange), amqp_cstring_bytes("headers"), 0, 1, 0, 0,
-                                     amqp_empty_table);
+        (void) amqp_exchange_declare(p->connection, CHANNEL, amqp_cstring_bytes(p->settings->exchange),
+                                     amqp_cstring_bytes("headers"), 0, 1, 0, 0, amqp_empty_table);
         r = check_reply(amqp_get_rpc_reply(p->connection), "exchange", reterr);
         if (r < 0)
                 return r;
@@ -131,9 +135,10 @@ static size_t make_headers(const json_t *headers, amqp_table_entry_t entries[HEA
 
         json_object_foreach((json_t *) headers, key, value)
                 if (json_is_string(value) && n < HEADERS_MAX)
-                        entries[n++] = (amqp_table_entry_t) {
-                                .key = amqp_cstring_bytes(key),
-                                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(json_string_value(value))}};
+                        entries[n++] = (amqp_table_entry_t) {.key = amqp_cstring_bytes(key),
+                                                             .value = {.kind = AMQP_FIELD_KIND_UTF8,
+                                                                       .value.bytes = amqp_cstring_bytes(
+                                                                               json_string_value(value))}};
         return n;
 }
 
@@ -156,8 +161,8 @@ int publisher_send(struct publisher *p, const json_t *message, char reterr[PUBLI
         properties.message_id = amqp_cstring_bytes(id);
         properties.headers.entries = entries;
         properties.headers.num_entries = (int) make_headers(json_object_get(message, "headers"), entries);
-        r = amqp_basic_publish(p->connection, CHANNEL, amqp_cstring_bytes(p->settings->exchange), amqp_cstring_bytes(key), 0, 0, &properties,
-                               amqp_cstring_bytes(body));
+        r = amqp_basic_publish(p->connection, CHANNEL, amqp_cstring_bytes(p->settings->exchange),
+                               amqp_cstring_bytes(key), 0, 0, &properties, amqp_cstring_bytes(body));
         if (r != AMQP_STATUS_OK)
                 return fail(reterr, "publish", amqp_error_string2(r));
         return wait_confirm(p, reterr);

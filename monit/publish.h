@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A connection to RabbitMQ that publishes one message after the other, each confirmed. Everything together takes 10 seconds at most.
+ * A connection to RabbitMQ that publishes one message after the other, each confirmed. Everything together takes 10
+ * seconds at most.
  */
 #pragma once
 

@@ -74,7 +74,8 @@ static int run(const struct command *c) {
                 log_info("%s is %s: not restarted: %s", c->service, monit_state_to_string(seen.verdict.state), why);
                 return EXIT_SUCCESS;
         }
-        log_warning("%s is %s (%s): systemctl %s %s", c->service, monit_state_to_string(seen.verdict.state), seen.verdict.text, verb, seen.unit);
+        log_warning("%s is %s (%s): systemctl %s %s", c->service, monit_state_to_string(seen.verdict.state),
+                    seen.verdict.text, verb, seen.unit);
         (void) execlp("systemctl", "systemctl", verb, seen.unit, (char *) NULL);
         log_error("systemctl: %s", strerror(errno));
         return EXIT_FAILURE;

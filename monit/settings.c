@@ -5,19 +5,23 @@
 
 #define AT(member) .offset = offsetof(struct publish_settings, member)
 static const struct keyword bus_keys[] = {
-        {.name = "enabled", .type = KEYWORD_BOOLEAN, .preset = "true", AT(enabled), .doc = "false: changes are recorded, and not published"},
+        {.name = "enabled", .type = KEYWORD_BOOLEAN, .preset = "true", AT(enabled),
+         .doc = "false: changes are recorded, and not published"},
         {.name = "host", .type = KEYWORD_STRING, .min = 1, .max = 255, .preset = "localhost", AT(host), .doc = "of RabbitMQ"},
         {.name = "port", .type = KEYWORD_INTEGER, .min = 1, .max = 65535, .preset = "5672", AT(port), .doc = "without TLS"},
         {.name = "username", .type = KEYWORD_STRING, .min = 1, .max = 255, .preset = "guest", AT(username), .doc = "login"},
-        {.name = "password", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, .max = 255, .preset = "guest", AT(password), .doc = "login"},
+        {.name = "password", .type = KEYWORD_STRING, .flags = KEYWORD_SECRET, .max = 255, .preset = "guest",
+         AT(password), .doc = "login"},
         {.name = "vhost", .type = KEYWORD_STRING, .min = 1, .max = 255, .preset = "/", AT(vhost), .doc = "virtual host"},
-        {.name = "exchange_name", .type = KEYWORD_STRING, .min = 1, .max = 127, .preset = "wazo-headers", AT(exchange), .doc = "of type headers"},
+        {.name = "exchange_name", .type = KEYWORD_STRING, .min = 1, .max = 127, .preset = "wazo-headers",
+         AT(exchange), .doc = "of type headers"},
         {0},
 };
 #undef AT
 
 static const struct keyword keys[] = {
-        {.name = "bus", .type = KEYWORD_SECTION, .section = bus_keys, .offset = offsetof(struct settings, bus), .doc = "where events go"},
+        {.name = "bus", .type = KEYWORD_SECTION, .section = bus_keys, .offset = offsetof(struct settings, bus),
+         .doc = "where events go"},
         {0},
 };
 

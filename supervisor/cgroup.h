@@ -14,7 +14,8 @@
 #include "supervisor/privileges.h"
 #include "supervisor/service.h"
 
-/* Before privileges are dropped: @who is to go on with it, or NULL. Nothing of it is an error; cgroups_say() tells what came of it. */
+/* Before privileges are dropped: @who is to go on with it, or NULL. Nothing of it is an error; cgroups_say() tells
+ * what came of it. */
 void cgroups_prepare(struct service *s, const struct identity *who);
 void cgroups_done(struct service *s);
 /* The directory that all of this is in, for a supervisor that takes over; stays ours. -1: there is none. */

@@ -33,7 +33,8 @@ static bool matches(struct service *s, uint32_t slot, const char *name) {
                 return false;
         if (!name[0])
                 return p->rules.kind != WIRE_KIND_ONCE && p->rules.kind != WIRE_KIND_CONTROL;
-        return streq(p->name, name) || is_base(name, p->name) || (unit->plan && unit->plan->plugin[0] && streq(unit->plan->plugin, name));
+        return streq(p->name, name) || is_base(name, p->name) ||
+               (unit->plan && unit->plan->plugin[0] && streq(unit->plan->plugin, name));
 }
 
 static bool names_control(struct service *s, const char *name) {
@@ -59,8 +60,9 @@ static void for_workers(struct process *control, uint64_t id, const struct wire_
         for (uint32_t slot = 0; slot < s->policy.n_slots; slot++)
                 if (matches(s, slot, command->worker))
                         /* Only an operator ends what an operator began: a held one that he wants restarted is held no longer. */
-                        service_event(s, .type = event == EVENT_RESTART && policy_slot(&s->policy, slot)->held ? EVENT_RESET : event,
-                                      .slot = slot);
+                        service_event(
+                                s, .type = event == EVENT_RESTART && policy_slot(&s->policy, slot)->held ? EVENT_RESET : event,
+                                .slot = slot);
 }
 
 static void restart(struct process *control, uint64_t id, const struct wire_command *command) {

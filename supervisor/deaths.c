@@ -165,7 +165,8 @@ void deaths_inflight(struct service *s, const struct wire_inflight *inflight) {
                 if (record->death.slot == inflight->slot && record->death.generation == inflight->generation) {
                         record->death.inflight = *inflight;
                         log_about(&record->death);
-                        log_warning("worker '%s' had a request when it ended: %s %s", record->death.name, inflight->method, inflight->route);
+                        log_warning("worker '%s' had a request when it ended: %s %s", record->death.name,
+                                    inflight->method, inflight->route);
                         log_about(NULL);
                         return;
                 }

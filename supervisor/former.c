@@ -185,7 +185,8 @@ int former_init(struct service *s) {
                 if (r >= 0 && f->channel >= 0)
                         r = watch_fd(s->event, &f->channel_source, f->channel, EPOLLIN, on_channel, f, SD_EVENT_PRIORITY_NORMAL);
                 if (r >= 0 && f->stderr_fd >= 0)
-                        r = watch_fd(s->event, &f->stderr_source, f->stderr_fd, EPOLLIN, on_stderr, f, SD_EVENT_PRIORITY_NORMAL + 20);
+                        r = watch_fd(s->event, &f->stderr_source, f->stderr_fd, EPOLLIN, on_stderr, f,
+                                     SD_EVENT_PRIORITY_NORMAL + 20);
         }
         return r;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Workers of the supervisor that was this process before (supervisor/handover.h). They know their work; what is left to do is to end
- * them: the gateways when ours are ready, the others behind the last gateway, whose requests they answer.
+ * Workers of the supervisor that was this process before (supervisor/handover.h). They know their work; what is left
+ * to do is to end them: the gateways when ours are ready, the others behind the last gateway, whose requests they
+ * answer.
  */
 #pragma once
 

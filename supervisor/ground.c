@@ -122,8 +122,8 @@ static int open_control(struct service *s, const struct identity *who, char *tex
 }
 
 /*
- * What workers keep is in directories of its own, since a sandbox grants directories, and nobody in one could make them. What cannot
- * be made is said by the worker that misses it.
+ * What workers keep is in directories of its own, since a sandbox grants directories, and nobody in one could make
+ * them. What cannot be made is said by the worker that misses it.
  */
 static void make_state_directories(const struct service *s, const struct identity *who) {
         static const char *const names[] = {"crashes", "db"};

@@ -74,7 +74,8 @@ static bool has_listeners(const struct service *s) {
                 const struct plan_listener *wanted = &s->plan.listeners[i];
                 size_t j = 0;
 
-                while (j < s->n_listeners && (s->listeners[j].port != wanted->port || !streq(s->listeners[j].address, wanted->address)))
+                while (j < s->n_listeners &&
+                       (s->listeners[j].port != wanted->port || !streq(s->listeners[j].address, wanted->address)))
                         j++;
                 if (j == s->n_listeners)
                         return false;

@@ -52,8 +52,8 @@ static bool is_in_the_middle(enum wire_kind kind) {
         return kind == WIRE_KIND_GATEWAY || kind == WIRE_KIND_PLUGIN || kind == WIRE_KIND_EXEC || kind == WIRE_KIND_AUTH;
 }
 
-static void leave_worker(struct parcel *p, enum wire_kind kind, pid_t pid, const char *name, const char *cgroup, int pidfd, int channel,
-                         int stderr_fd) {
+static void leave_worker(struct parcel *p, enum wire_kind kind, pid_t pid, const char *name, const char *cgroup,
+                         int pidfd, int channel, int stderr_fd) {
         pack_u8(&p->text, 1);
         pack_u32(&p->text, kind);
         pack_u32(&p->text, (uint32_t) pid);
@@ -174,7 +174,8 @@ static int rehearse(struct service *s, const struct spawn *spawn, int complaints
         r = wait_for_end(pidfd, &info);
         (void) close(pidfd);
         if (r == -ETIMEDOUT)
-                (void) snprintf(text, size, "the new supervisor did not answer within %u s", (unsigned) (REHEARSAL_NSEC / NSEC_PER_SEC));
+                (void) snprintf(text, size, "the new supervisor did not answer within %u s",
+                                (unsigned) (REHEARSAL_NSEC / NSEC_PER_SEC));
         else if (r < 0)
                 (void) snprintf(text, size, "the new supervisor cannot be waited for: %s", strerror(-r));
         else if (info.si_code != CLD_EXITED) {
@@ -182,7 +183,8 @@ static int rehearse(struct service *s, const struct spawn *spawn, int complaints
                 r = -ENOTSUP;
         } else if (info.si_status != 0) {
                 read_complaint(complaints, complaint, sizeof(complaint));
-                (void) snprintf(text, size, "the new supervisor cannot take over: %s", complaint[0] ? complaint : "it did not say why");
+                (void) snprintf(text, size, "the new supervisor cannot take over: %s",
+                                complaint[0] ? complaint : "it did not say why");
                 r = -ENOTSUP;
         }
         return r;

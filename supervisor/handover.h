@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A new version of the supervisor takes over from the old one, as the same process: it executes its new program and leaves it, in a
- * memory file named by the environment, what is not to be lost: the plan, the listening sockets, the control socket, the log, the
- * cgroup, operators' wishes, and those workers that are in the middle of something. The new one starts all workers anew; the old
- * gateways serve until it is ready, and then drain (supervisor/former.h). Control, the nursery and whoever else owes nobody anything
- * end at once: their channels do.
+ * A new version of the supervisor takes over from the old one, as the same process: it executes its new program and
+ * leaves it, in a memory file named by the environment, what is not to be lost: the plan, the listening sockets, the
+ * control socket, the log, the cgroup, operators' wishes, and those workers that are in the middle of something. The
+ * new one starts all workers anew; the old gateways serve until it is ready, and then drain (supervisor/former.h).
+ * Control, the nursery and whoever else owes nobody anything end at once: their channels do.
  *
- * There is no way back from an exec. So the new program is first run as a child that is shown the same file and only says whether it
- * could: one that does not load, hangs, is of another format, or wants a plan that is not there is never become.
+ * There is no way back from an exec. So the new program is first run as a child that is shown the same file and only
+ * says whether it could: one that does not load, hangs, is of another format, or wants a plan that is not there is
+ * never become.
  */
 #pragma once
 

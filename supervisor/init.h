@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wazo-supervisord --init: the first process of a container, whose foreign commands are the supervisors of its services. What a
- * container expects of it besides: that it is told by signals what they are told, and that all of them write to where it writes itself.
- * Strangers are reaped by every supervisor (orphans.h).
+ * wazo-supervisord --init: the first process of a container, whose foreign commands are the supervisors of its
+ * services. What a container expects of it besides: that it is told by signals what they are told, and that all of
+ * them write to where it writes itself. Strangers are reaped by every supervisor (orphans.h).
  */
 #pragma once
 

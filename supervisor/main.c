@@ -74,7 +74,8 @@ static void first_error(const char *findings, char *to, size_t size) {
         (void) snprintf(to, size, "%.*s", (int) strcspn(at, "\n"), at);
 }
 
-/* The first plan, unless it was left to us. Findings go to standard error: whoever starts a service looks there. Returns an exit code or 0. */
+/* The first plan, unless it was left to us. Findings go to standard error: whoever starts a service looks there.
+ * Returns an exit code or 0. */
 static int get_plan(struct service *s) {
         struct deploy d;
         int r;
@@ -133,7 +134,8 @@ static int run(struct service *s) {
         if (other && s->options->request.dev_dir) {
                 r = devdir_give(s->options->request.dev_dir, identity.uid, identity.gid);
                 if (r < 0)
-                        return complain(EXIT_FAILURE, "cannot give %s to %s: %s", s->options->request.dev_dir, identity.name, strerror(-r));
+                        return complain(EXIT_FAILURE, "cannot give %s to %s: %s", s->options->request.dev_dir,
+                                        identity.name, strerror(-r));
         }
         r = ground_lay(s, other ? &identity : NULL, text, sizeof(text));
         if (r < 0) {
@@ -192,8 +194,8 @@ int main(int argc, char **argv) {
         if (options.request.dev_dir) {
                 r = devdir_prepare(options.request.dev_dir);
                 if (r < 0)
-                        return complain(EXIT_FAILURE, "cannot make --dev '%s', or what belongs into it: %s", options.request.dev_dir,
-                                        strerror(-r));
+                        return complain(EXIT_FAILURE, "cannot make --dev '%s', or what belongs into it: %s",
+                                        options.request.dev_dir, strerror(-r));
         }
 
         r = run(&s);

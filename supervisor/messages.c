@@ -139,7 +139,8 @@ static void on_inflight(struct process *p, struct channel_message *m) {
 
         if (!from_asker(p, "INFLIGHT"))
                 return;
-        if (!wire_string_valid(inflight->request_id) || !wire_string_valid(inflight->method) || !wire_string_valid(inflight->route)) {
+        if (!wire_string_valid(inflight->request_id) || !wire_string_valid(inflight->method) ||
+            !wire_string_valid(inflight->route)) {
                 process_broke(p, "sent a malformed INFLIGHT");
                 return;
         }

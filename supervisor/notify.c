@@ -50,7 +50,8 @@ static void list_troubled(struct service *s, char *text, size_t size) {
 
                 if (!slot || slot->state == WIRE_STATE_READY || slot->state == WIRE_STATE_DONE || slot->state == WIRE_STATE_RESTING)
                         continue;
-                n = snprintf(text + used, size - used, "%s%s %s", used > 0 ? ", " : "", slot->name, wire_state_to_string(slot->state));
+                n = snprintf(text + used, size - used, "%s%s %s", used > 0 ? ", " : "", slot->name,
+                             wire_state_to_string(slot->state));
                 if (n < 0 || (size_t) n + 16 > size - used) {
                         text[used] = 0;
                         left_out++;
@@ -79,8 +80,8 @@ static void work_out(struct service *s, char *line, size_t size) {
         }
         list_troubled(s, troubled, sizeof(troubled));
         if (snprintf(line, size, "%s: %zu of %zu workers%s%s%s%s%s%.100s",
-                        s->stopping ? "stopping" : !s->ready_said ? "starting" : serving == total ? "running" : "degraded", serving, total,
-                        troubled[0] && !s->stopping ? "; " : "", s->stopping ? "" : troubled, s->socket_note[0] ? "; " : "",
+                        s->stopping ? "stopping" : !s->ready_said ? "starting" : serving == total ? "running" : "degraded",
+                        serving, total, troubled[0] && !s->stopping ? "; " : "", s->stopping ? "" : troubled, s->socket_note[0] ? "; " : "",
                         s->socket_note, s->reload_outcome[0] ? "; " : "", s->reload_outcome) >= (int) size)
                 line[size - 1] = 0; /* cut: the log has it whole */
 }
@@ -193,7 +194,8 @@ static int on_notify(sd_event_source *source, int fd, uint32_t revents, void *us
                         uint8_t space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(16 * sizeof(int))];
                 } control;
                 struct iovec iov = {.iov_base = text, .iov_len = NOTIFY_MAX};
-                struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+                struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                                         .msg_controllen = sizeof(control)};
                 ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
                 if (n < 0)

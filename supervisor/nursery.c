@@ -402,6 +402,7 @@ void nursery_suspect(struct service *s, enum wire_cause cause, int32_t signo) {
         if (n->renewed > 0 && now - n->renewed < RENEW_NSEC)
                 return;
         n->renewed = now;
-        log_info("the nursery is replaced: a worker's death by SIG%s may have been a probe of memory", strempty(sigabbrev_np(signo)));
+        log_info("the nursery is replaced: a worker's death by SIG%s may have been a probe of memory",
+                 strempty(sigabbrev_np(signo)));
         service_event(s, .type = EVENT_REPLACE, .slot = n->slot);
 }

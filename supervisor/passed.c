@@ -38,7 +38,8 @@ static void take(int fd, const char *name) {
         struct passed p = {.fd = fd};
         socklen_t size = sizeof(p.address);
 
-        if (n_all == PASSED_MAX || sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, true) <= 0 || getsockname(fd, &p.address.any, &size) < 0)
+        if (n_all == PASSED_MAX || sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, true) <= 0 ||
+            getsockname(fd, &p.address.any, &size) < 0)
                 return;
         (void) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
         p.stored = strncmp(name, STORED_PREFIX, strlen(STORED_PREFIX)) == 0;
@@ -99,7 +100,8 @@ static bool same_address(const union address *a, const union address *b) {
         case AF_INET:
                 return a->in.sin_port == b->in.sin_port && a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
         case AF_INET6:
-                return a->in6.sin6_port == b->in6.sin6_port && memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
+                return a->in6.sin6_port == b->in6.sin6_port &&
+                       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
         default:
                 return strncmp(a->un.sun_path, b->un.sun_path, sizeof(a->un.sun_path)) == 0;
         }
@@ -122,7 +124,10 @@ bool passed_clear_way(const struct sockaddr *address) {
         union address wanted = {0};
         bool cleared = false;
 
-        memcpy(&wanted, address, address->sa_family == AF_INET ? sizeof(wanted.in) : address->sa_family == AF_INET6 ? sizeof(wanted.in6) : 0);
+        memcpy(&wanted, address,
+               address->sa_family == AF_INET    ? sizeof(wanted.in)
+               : address->sa_family == AF_INET6 ? sizeof(wanted.in6)
+                                                : 0);
         for (size_t i = 0; i < n_all && port_of(&wanted) != 0; i++) {
                 struct passed *p = &all[i];
 
@@ -202,8 +207,9 @@ static void describe(const union address *a, char *to, size_t size) {
         if (a->any.sa_family == AF_UNIX)
                 (void) snprintf(to, size, "%.100s", a->un.sun_path);
         else {
-                (void) inet_ntop(a->any.sa_family, a->any.sa_family == AF_INET ? (const void *) &a->in.sin_addr : &a->in6.sin6_addr, text,
-                                 sizeof(text));
+                (void) inet_ntop(a->any.sa_family,
+                                 a->any.sa_family == AF_INET ? (const void *) &a->in.sin_addr : &a->in6.sin6_addr,
+                                 text, sizeof(text));
                 (void) snprintf(to, size, "%s port %u", text, ntohs(port_of(a)));
         }
 }

@@ -17,7 +17,8 @@ enum passed_from { PASSED_NOT, PASSED_BY_UNIT, PASSED_FROM_STORE };
  */
 enum passed_from passed_find(const struct sockaddr *address, socklen_t size, int *ret_fd);
 
-/* A socket of a unit that is in the way: of the same port, where either takes every address. It is shut down. True if there was one. */
+/* A socket of a unit that is in the way: of the same port, where either takes every address. It is shut down. True if
+ * there was one. */
 bool passed_clear_way(const struct sockaddr *address);
 
 /* Has systemd keep the listeners that we opened, over our death and restarts, and no others of ours. */

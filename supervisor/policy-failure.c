@@ -109,7 +109,8 @@ void policy_say_death(struct policy_slot *s, const struct policy_process *gone, 
                 (void) snprintf(s->death, size, "killed, out of memory%s", when);
                 break;
         case WIRE_CAUSE_SANDBOX:
-                (void) snprintf(s->death, size, "did what its sandbox forbids%s%s%s", *strempty(s->detail) ? ": " : "", strempty(s->detail), when);
+                (void) snprintf(s->death, size, "did what its sandbox forbids%s%s%s",
+                                *strempty(s->detail) ? ": " : "", strempty(s->detail), when);
                 break;
         case WIRE_CAUSE_DEADLINE:
                 (void) snprintf(s->death, size, "%s", asked ? "did not end when it was asked to" :

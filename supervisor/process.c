@@ -170,7 +170,8 @@ static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *u
         return 0;
 }
 
-void process_send(struct process *p, enum wire_type type, uint64_t id, const void *body, size_t size, const int *fds, size_t n_fds) {
+void process_send(struct process *p, enum wire_type type, uint64_t id, const void *body, size_t size, const int *fds,
+                  size_t n_fds) {
         int r;
 
         if (p->channel < 0)
@@ -420,8 +421,8 @@ static void spawn_by_exec(struct service *s, uint32_t slot, uint32_t generation,
                 if (r >= 0)
                         r = environment_add(s->environment, "NOTIFY_SOCKET", notify, &environment);
         } else if (r >= 0 && (is_host(kind) || kind == WIRE_KIND_RELAY))
-                /* A cache of freed memory in each of a hundred plugin workers costs more than it saves: 75 KiB, measured. And relay,
-                 * too, rests most of the time. */
+                /* A cache of freed memory in each of a hundred plugin workers costs more than it saves: 75 KiB,
+                 * measured. And relay, too, rests most of the time. */
                 r = environment_add(s->environment, "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", &environment);
         if (r >= 0) {
                 spawn.environment = environment ?: s->environment;

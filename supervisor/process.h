@@ -17,7 +17,8 @@ void process_ended(struct process *p);
  * The parts that both ways of birth share: the process object with its channel, standard error and ring; the child's ends
  * are returned in @ret_ends (channel, standard error, ring), owned by the caller. -ENOMEM or what the kernel said.
  */
-int process_new(struct service *s, uint32_t slot, uint32_t generation, enum wire_kind kind, int ret_ends[3], struct process **ret) _must_check_;
+int process_new(struct service *s, uint32_t slot, uint32_t generation, enum wire_kind kind, int ret_ends[3],
+                struct process **ret) _must_check_;
 /* There is a child now: watches it. Takes @pidfd over. Of a spare only the end is watched: it has nothing to say. */
 int process_born(struct process *p, pid_t pid, int pidfd) _must_check_;
 

@@ -108,7 +108,8 @@ static bool same_bytes(int a, int b) {
         _cleanup_free_ char *x = NULL, *y = NULL;
         size_t n, m;
 
-        return memfd_read(a, PLAN_SIZE_MAX, &x, &n) >= 0 && memfd_read(b, PLAN_SIZE_MAX, &y, &m) >= 0 && n == m && memcmp(x, y, n) == 0;
+        return memfd_read(a, PLAN_SIZE_MAX, &x, &n) >= 0 && memfd_read(b, PLAN_SIZE_MAX, &y, &m) >= 0 && n == m &&
+               memcmp(x, y, n) == 0;
 }
 
 struct difference {
@@ -126,7 +127,9 @@ static enum change change_of(struct service *s, const struct difference *d, uint
         if (!old) {
                 /* The nursery holds programs and libraries, no configuration. */
                 *ret_why = "its program is new";
-                return nursery_is(s, slot) && binaries_differ(s, d->binaries, d->n_binaries, "wazo-host") ? CHANGE_REPLACE : CHANGE_NONE;
+                return nursery_is(s, slot) && binaries_differ(s, d->binaries, d->n_binaries, "wazo-host")
+                               ? CHANGE_REPLACE
+                               : CHANGE_NONE;
         }
         new = plan_find(d->plan, old->name);
         if (!new) {
@@ -275,7 +278,8 @@ static void use(struct service *s) {
                 /* The configuration child is of the new version, and so may its plan be. */
                 if (takes_over && !r->dry_run)
                         hand_over(s, r->deploy.plan_fd, r->deploy.descriptions_fd, not_taken, sizeof(not_taken));
-                conclude(s, result, "reload refused: the plan cannot be read: restart needed%s%s", not_taken[0] ? ": " : "", not_taken);
+                conclude(s, result, "reload refused: the plan cannot be read: restart needed%s%s",
+                         not_taken[0] ? ": " : "", not_taken);
                 return;
         }
         d.plan = &plan;
@@ -368,7 +372,8 @@ static int on_findings(sd_event_source *source, int fd, uint32_t revents, void *
 }
 
 static int on_late(sd_event_source *source, uint64_t usec, void *userdata) {
-        conclude(userdata, -ETIMEDOUT, "reload refused: the configuration child took more than %u s", (unsigned) (CHILD_NSEC / NSEC_PER_SEC));
+        conclude(userdata, -ETIMEDOUT, "reload refused: the configuration child took more than %u s",
+                 (unsigned) (CHILD_NSEC / NSEC_PER_SEC));
         return 0;
 }
 
@@ -399,7 +404,8 @@ void reload_begin(struct service *s, bool dry_run, struct process *control, uint
                 result = watch_fd(s->event, &r->child_source, r->deploy.pidfd, EPOLLIN, on_child, s, SD_EVENT_PRIORITY_NORMAL);
         }
         if (result >= 0)
-                result = watch_fd(s->event, &r->findings_source, r->deploy.findings_fd, EPOLLIN, on_findings, s, SD_EVENT_PRIORITY_NORMAL);
+                result = watch_fd(s->event, &r->findings_source, r->deploy.findings_fd, EPOLLIN, on_findings, s,
+                                  SD_EVENT_PRIORITY_NORMAL);
         if (result >= 0)
                 result = watch_timer_set(r->timer, now_monotonic() + CHILD_NSEC);
         if (result < 0)

@@ -100,7 +100,8 @@ void setup_send(struct process *p) {
         p->set_up = true;
         process_send(p, WIRE_SETUP, 0, &b.setup, sizeof(b.setup), b.fds, b.n);
         bundle_done(&b);
-        if (p->kind == WIRE_KIND_GATEWAY || p->kind == WIRE_KIND_CONTROL || p->kind == WIRE_KIND_RELAY || p->kind == WIRE_KIND_DISCOVERY)
+        if (p->kind == WIRE_KIND_GATEWAY || p->kind == WIRE_KIND_CONTROL || p->kind == WIRE_KIND_RELAY ||
+            p->kind == WIRE_KIND_DISCOVERY)
                 feed_subscribe(p);
         introduce_asker(p);
 }

@@ -11,15 +11,20 @@
 static bool is_made_of(const char *name, const char *characters) {
         size_t n = strlen(name);
 
-        return n >= 2 && n <= LENGTH_MAX && strchr(LOWER, name[0]) && strspn(name, characters) == n && strchr(LOWER DIGITS, name[n - 1]);
+        return n >= 2 && n <= LENGTH_MAX && strchr(LOWER, name[0]) && strspn(name, characters) == n &&
+               strchr(LOWER DIGITS, name[n - 1]);
 }
 
 const char *names_wrong_plugin(const char *name) {
-        return is_made_of(name, LOWER DIGITS "_") ? NULL : "2 to 31 lower-case letters, digits and _, the first a letter: call_note";
+        return is_made_of(name, LOWER DIGITS "_")
+                       ? NULL
+                       : "2 to 31 lower-case letters, digits and _, the first a letter: call_note";
 }
 
 const char *names_wrong_service(const char *name) {
-        return is_made_of(name, LOWER DIGITS "-") ? NULL : "2 to 31 lower-case letters, digits and -, the first a letter: acme-billing";
+        return is_made_of(name, LOWER DIGITS "-")
+                       ? NULL
+                       : "2 to 31 lower-case letters, digits and -, the first a letter: acme-billing";
 }
 
 static bool ends_with(const char *s, const char *end) {

@@ -59,7 +59,8 @@ static const struct wazo_model model = {
 /* ----- validator: the rules of the business ----- */
 
 /* @data is the rule's own, here the name of a setting. */
-static int check_number(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *data) {
+static int check_number(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                        const json_t *before, const void *data) {
         _wazo_unref_ json_t *row = NULL;
         int64_t most = wazo_setting_integer(ctx, data);
         int r;
@@ -131,8 +132,12 @@ static const struct wazo_association note_user = {
         .left_column = "note_id",
         .right_column = "user_uuid",
         .right_member = "uuid",
-        .associated = {.name = "note_user_associated", .routing_key = "config.notes.users.updated", .data = "note_id=note.id user_uuid=user.uuid"},
-        .dissociated = {.name = "note_user_dissociated", .routing_key = "config.notes.users.deleted", .data = "note_id=note.id user_uuid=user.uuid"},
+        .associated = {.name = "note_user_associated",
+                       .routing_key = "config.notes.users.updated",
+                       .data = "note_id=note.id user_uuid=user.uuid"},
+        .dissociated = {.name = "note_user_dissociated",
+                        .routing_key = "config.notes.users.deleted",
+                        .data = "note_id=note.id user_uuid=user.uuid"},
 };
 
 /* ----- a route by hand: GET /notes/1/text ----- */

@@ -118,8 +118,9 @@ int main(int argc, char **argv) {
                 if (b.published < count && b.published - b.confirmed < window) {
                         (void) snprintf(message_id, sizeof(message_id), "wazo-confd/%llu", (unsigned long long) ++b.published);
                         b.properties.message_id = amqp_cstring_bytes(message_id);
-                        if (amqp_basic_publish(b.connection, CHANNEL, amqp_cstring_bytes(argv[4]), amqp_cstring_bytes(argv[5]), 0, 0,
-                                               &b.properties, (amqp_bytes_t) {.len = size, .bytes = body}) != AMQP_STATUS_OK)
+                        if (amqp_basic_publish(b.connection, CHANNEL, amqp_cstring_bytes(argv[4]),
+                                               amqp_cstring_bytes(argv[5]), 0, 0, &b.properties,
+                                               (amqp_bytes_t) {.len = size, .bytes = body}) != AMQP_STATUS_OK)
                                 return fail("cannot publish");
                 } else if (take_confirm(&b) < 0)
                         return fail("no confirm came");

@@ -14,7 +14,8 @@ static void look(const struct frame *f, amqp_pool_t *pool) {
         amqp_method_number_t number;
         void *method;
 
-        if (f->type == AMQP_FRAME_METHOD && frame_decode_method(f, pool, &number, &method) == 0 && number == AMQP_CONNECTION_START_METHOD)
+        if (f->type == AMQP_FRAME_METHOD && frame_decode_method(f, pool, &number, &method) == 0 &&
+            number == AMQP_CONNECTION_START_METHOD)
                 json_decref(table_to_json(&((const amqp_connection_start_t *) method)->server_properties));
         if (f->type == AMQP_FRAME_HEADER && frame_decode_content(f, pool, &content) == 0 &&
             (content.properties->_flags & AMQP_BASIC_HEADERS_FLAG)) {

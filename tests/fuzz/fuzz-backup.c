@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Any bytes as the index of an archive, in pieces whose size the first byte says: refused, or each of its lines is one that we would write
- * ourselves. Then the same bytes as members' names and links' targets, which must be refused or stay in the root.
+ * Any bytes as the index of an archive, in pieces whose size the first byte says: refused, or each of its lines is
+ * one that we would write ourselves. Then the same bytes as members' names and links' targets, which must be refused
+ * or stay in the root.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -58,7 +59,8 @@ static void judge_names(const uint8_t *data, size_t size) {
                 check(r == 1 || r == 0);
                 if (r == 0) {
                         screen_path(m.path, path, &why);
-                        check(!why && path[0] != '/' && !strstr(path, "//") && !strstr(path, "/../") && strncmp(path, "../", 3) != 0);
+                        check(!why && path[0] != '/' && !strstr(path, "//") && !strstr(path, "/../") &&
+                              strncmp(path, "../", 3) != 0);
                 }
         }
         screen_free(s);

@@ -116,7 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 try_error(raw);
                 if (uri_parse(raw, &uri) == 0) {
                         for (size_t i = 0; i < uri.n_query; i++)
-                                require(utf8_valid(query[i].name, strlen(query[i].name)) && utf8_valid(query[i].value, strlen(query[i].value)));
+                                require(utf8_valid(query[i].name, strlen(query[i].name)) &&
+                                        utf8_valid(query[i].value, strlen(query[i].value)));
                         try_route(method_from_string(text), uri.path);
                 }
         }

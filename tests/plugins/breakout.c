@@ -245,7 +245,9 @@ static int attempt(struct wazo_context *ctx) {
                         continue;
                 errno = 0;
                 r = attempts[i].try(ctx);
-                return wazo_reply_json(ctx, 200, json_pack("{s:i, s:s}", "errno", r < 0 ? errno : 0, "error", r < 0 ? strerror(errno) : "none"));
+                return wazo_reply_json(ctx, 200,
+                                       json_pack("{s:i, s:s}", "errno", r < 0 ? errno : 0, "error",
+                                                 r < 0 ? strerror(errno) : "none"));
         }
         return wazo_error_plain(ctx, 404, NAME " does not know how to %s", what);
 }

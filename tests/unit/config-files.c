@@ -66,7 +66,8 @@ struct object {
 
 void files_write_object(const char *name, uint8_t byte) {
         struct object object = {
-                .elf = {.e_type = ET_DYN, .e_phoff = offsetof(struct object, program), .e_phentsize = sizeof(ElfW(Phdr)), .e_phnum = 1},
+                .elf = {.e_type = ET_DYN, .e_phoff = offsetof(struct object, program),
+                        .e_phentsize = sizeof(ElfW(Phdr)), .e_phnum = 1},
                 .program = {.p_type = PT_NOTE, .p_offset = offsetof(struct object, note), .p_filesz = sizeof(ElfW(Nhdr)) + 24},
                 .note = {.n_namesz = 4, .n_descsz = 20, .n_type = NT_GNU_BUILD_ID},
                 .owner = "GNU",
@@ -83,9 +84,11 @@ void files_write_description(const char *name, const char *plugin, uint8_t byte,
 
         for (unsigned i = 0; i < 20; i++)
                 (void) sprintf(id + i * 2, "%02x", byte);
-        ck_assert_int_lt(snprintf(text, sizeof(text), "{\"plugin\": \"%s\", \"abi\": 1, \"version\": \"1.0\", \"build_id\": \"%s\", \"routes\": %s%s}\n",
-                                  plugin, id, routes, more),
-                         (int) sizeof(text));
+        ck_assert_int_lt(
+                snprintf(text, sizeof(text),
+                         "{\"plugin\": \"%s\", \"abi\": 1, \"version\": \"1.0\", \"build_id\": \"%s\", \"routes\": %s%s}\n",
+                         plugin, id, routes, more),
+                (int) sizeof(text));
         files_write(name, text);
 }
 

@@ -108,7 +108,8 @@ int harness_stop(struct harness *h) {
         return status;
 }
 
-void harness_send(struct harness *h, enum wire_type type, uint64_t id, const void *body, size_t size, const int *fds, size_t n_fds) {
+void harness_send(struct harness *h, enum wire_type type, uint64_t id, const void *body, size_t size, const int *fds,
+                  size_t n_fds) {
         int r;
 
         for (unsigned i = 0; (r = channel_send(h->channel, type, id, body, size, fds, n_fds)) == -EAGAIN && i < 2000; i++)

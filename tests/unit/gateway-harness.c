@@ -52,7 +52,9 @@ static void wait_for_end(void) {
 }
 
 static int listen_on(const char *port) {
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t) atoi(port)), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_port = htons((uint16_t) atoi(port)),
+                                      .sin_addr = {htonl(INADDR_LOOPBACK)}};
         int fd = checked(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"), yes = 1;
 
         (void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
@@ -65,8 +67,8 @@ static int listen_on(const char *port) {
 
 static struct MHD_Response *constant;
 
-static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-                                  const char *data, size_t *size, void **context) {
+static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *size, void **context) {
         static int seen;
 
         if (!*context) {
@@ -197,7 +199,8 @@ static void expect(int channel, enum wire_type type) {
 }
 
 static void introduce(int channel, uint32_t number) {
-        struct wire_slot slot = {.slot = number, .kind = WIRE_KIND_PLUGIN, .state = WIRE_STATE_READY, .plugin = "info", .class = "default"};
+        struct wire_slot slot = {.slot = number, .kind = WIRE_KIND_PLUGIN, .state = WIRE_STATE_READY,
+                                 .plugin = "info", .class = "default"};
         struct wire_peer peer = {.slot = number, .generation = 1, .kind = WIRE_KIND_PLUGIN};
         int pair[2];
 

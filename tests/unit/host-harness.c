@@ -101,8 +101,10 @@ void hosted_fork(struct hosted *h, struct hosted *nursery, const struct wire_for
 
 void hosted_expect(struct hosted *h, enum wire_type type, struct channel_message *ret) {
         for (;;) {
-                ck_assert_msg(channel_wait(h->channel, now_monotonic() + PATIENCE) == 1, "no %s came", wire_message_info(type)->name);
-                ck_assert_msg(channel_receive(h->channel, WIRE_UP, ret) == 1, "the end came instead of %s", wire_message_info(type)->name);
+                ck_assert_msg(channel_wait(h->channel, now_monotonic() + PATIENCE) == 1, "no %s came",
+                              wire_message_info(type)->name);
+                ck_assert_msg(channel_receive(h->channel, WIRE_UP, ret) == 1, "the end came instead of %s",
+                              wire_message_info(type)->name);
                 if (ret->header.type == type)
                         return;
                 if (ret->header.type == WIRE_FAILED)
@@ -284,7 +286,9 @@ void gateway_send(int channel, uint64_t id, uint32_t operation, const char *what
                 ck_assert_int_ge(request.body_fd, 0);
         }
         ck_assert_int_eq(request_encode(&request, &p), 0);
-        ck_assert_int_eq(channel_send(channel, WIRE_REQUEST, id, p.data, p.size, &request.body_fd, request.body_fd >= 0 ? 1 : 0), 0);
+        ck_assert_int_eq(channel_send(channel, WIRE_REQUEST, id, p.data, p.size, &request.body_fd,
+                                      request.body_fd >= 0 ? 1 : 0),
+                         0);
         pack_done(&p);
         (void) fd_close(request.body_fd);
 }
@@ -336,7 +340,8 @@ int hosted_relay(struct hosted *h) {
 }
 
 void relay_send(int channel, uint64_t id, const char *event, const char *what, const char *n, size_t padding) {
-        struct request request = {.deadline = now_monotonic() + PATIENCE, .id = "1f", .method = "EVENT", .path = event, .base_url = "",
+        struct request request = {.deadline = now_monotonic() + PATIENCE, .id = "1f", .method = "EVENT",
+                                  .path = event, .base_url = "",
                                   .script_name = "", .tenant = "", .auth_id = "", .accept = "", .content_type = "",
                                   .idempotency_key = "", .body_fd = -1};
         struct pack p = PACK_NULL;
@@ -350,7 +355,9 @@ void relay_send(int channel, uint64_t id, const char *event, const char *what, c
                 ck_assert_int_ge(request.body_fd, 0);
         }
         ck_assert_int_eq(request_encode(&request, &p), 0);
-        ck_assert_int_eq(channel_send(channel, WIRE_REQUEST, id, p.data, p.size, &request.body_fd, request.body_fd >= 0 ? 1 : 0), 0);
+        ck_assert_int_eq(channel_send(channel, WIRE_REQUEST, id, p.data, p.size, &request.body_fd,
+                                      request.body_fd >= 0 ? 1 : 0),
+                         0);
         pack_done(&p);
         (void) fd_close(request.body_fd);
         free(body);

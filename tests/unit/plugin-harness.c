@@ -105,7 +105,8 @@ unsigned ask(const char *plugin, const char *method, const char *path, const cha
         return status;
 }
 
-void call_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status) {
+void call_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body,
+             unsigned status) {
         unsigned got = ask(plugin, method, path, body);
 
         if (got != status)
@@ -166,8 +167,8 @@ static char *join(const json_t *list) {
         return text;
 }
 
-void refuse_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status,
-               const char *expected) {
+void refuse_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body,
+               unsigned status, const char *expected) {
         const char *got;
 
         call_at(file, line, plugin, method, path, body, status);
@@ -315,7 +316,8 @@ static void check_text(const json_t *headers, const char *name, const char *pref
 
 /* What every message has, and what follows from the rest of it. */
 static void check_event(const json_t *row, const json_t *headers, const json_t *payload) {
-        const char *name = json_string_value(json_object_get(row, "name")), *stamp = json_string_value(json_object_get(headers, "timestamp"));
+        const char *name = json_string_value(json_object_get(row, "name")),
+                   *stamp = json_string_value(json_object_get(headers, "timestamp"));
         json_t *repeated = json_copy((json_t *) payload);
         struct tm tm;
         const char *rest;
@@ -338,7 +340,8 @@ static void write_whole_event(FILE *f, const json_t *row, const json_t *headers,
         const json_t *value;
 
         check_event(row, headers, payload);
-        (void) fprintf(f, "%s %s %s %s", json_string_value(json_object_get(row, "resource")), json_string_value(json_object_get(row, "name")),
+        (void) fprintf(f, "%s %s %s %s", json_string_value(json_object_get(row, "resource")),
+                       json_string_value(json_object_get(row, "name")),
                        json_string_value(json_object_get(row, "routing_key")), tenant_uuid ? tenant_uuid : "-");
         json_object_foreach((json_t *) headers, name, value)
                 if (strncmp(name, prefix, sizeof(prefix) - 1) == 0) {
@@ -354,7 +357,8 @@ static void write_whole_event(FILE *f, const json_t *row, const json_t *headers,
 static void write_whole_request(FILE *f, const json_t *row, const json_t *headers, const json_t *payload) {
         const json_t *query = json_object_get(headers, "query");
 
-        (void) fprintf(f, "%s %s %s", json_string_value(json_object_get(row, "resource")), json_string_value(json_object_get(headers, "method")),
+        (void) fprintf(f, "%s %s %s", json_string_value(json_object_get(row, "resource")),
+                       json_string_value(json_object_get(headers, "method")),
                        json_string_value(json_object_get(row, "name")));
         if (query)
                 (void) fprintf(f, "?%s", part(query));

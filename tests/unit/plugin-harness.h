@@ -32,11 +32,12 @@ void as_tenant(const char *uuid);
 /* One request, whose status must be @status; the answer is in the reply_ functions until the next request. @path may have a
  * query, as it stands, undecoded. @body: NULL for none. */
 #define call(plugin, method, path, body, status) call_at(__FILE__, __LINE__, plugin, method, path, body, status)
-void call_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status);
+void call_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body,
+             unsigned status);
 /* The same for one that is refused: @texts are all strings of the answer, a newline between them. */
 #define refuse(plugin, method, path, body, status, texts) refuse_at(__FILE__, __LINE__, plugin, method, path, body, status, texts)
-void refuse_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body, unsigned status,
-               const char *texts);
+void refuse_at(const char *file, int line, const char *plugin, const char *method, const char *path, const char *body,
+               unsigned status, const char *texts);
 
 /* An event of another daemon; reply_text() says why it was not taken. */
 #define hear(plugin, event, body, status) hear_at(__FILE__, __LINE__, plugin, event, body, status)

@@ -40,7 +40,8 @@ static void played_reconnect(struct broker *b, const char *reason) {
 }
 
 static const struct broker_driver driver = {
-        .room = played_room, .publish = played_publish, .flush = played_flush, .status = played_status, .reconnect = played_reconnect};
+        .room = played_room, .publish = played_publish, .flush = played_flush, .status = played_status,
+        .reconnect = played_reconnect};
 static struct broker broker = {.driver = &driver};
 
 /* ----- the rest ----- */
@@ -84,7 +85,8 @@ static int take_text(void *userdata, const struct db_row *row) {
                 if (row->values[i].type == DB_TEXT)
                         n += (size_t) snprintf((char *) userdata + n, 1024 - n, "%s%s", n > 0 ? " " : "", row->values[i].text);
                 else
-                        n += (size_t) snprintf((char *) userdata + n, 1024 - n, "%s%lld", n > 0 ? " " : "", (long long) row->values[i].integer);
+                        n += (size_t) snprintf((char *) userdata + n, 1024 - n, "%s%lld", n > 0 ? " " : "",
+                                               (long long) row->values[i].integer);
         return 0;
 }
 
@@ -139,7 +141,8 @@ void confirm(uint64_t tag, bool multiple, bool ok) {
 }
 
 void begin(void) {
-        const struct publisher_settings settings = {.window = WINDOW, .confirm_msec = 100, .tries = 2, .keep = 3, .service = "test"};
+        const struct publisher_settings settings = {.window = WINDOW, .confirm_msec = 100, .tries = 2, .keep = 3,
+                                                    .service = "test"};
         const char *folder = getenv("WAZO_TEST_MIGRATIONS");
         int fd;
 

@@ -10,8 +10,9 @@
 #include "tests/unit/plugin-harness.h"
 #include "tests/unit/run.h"
 
-/* Contexts by name: "internal" (users 1000-1999, groups 2000-2099, queues 3000-3099, conferences 4000-4099), "second" (internal,
- * users 1000-1999), "incall" (5551000-5551099 by its last four digits), "outcall", "sub" of SUBTENANT and "other" of OTHER_TENANT. */
+/* Contexts by name: "internal" (users 1000-1999, groups 2000-2099, queues 3000-3099, conferences 4000-4099), "second"
+ * (internal, users 1000-1999), "incall" (5551000-5551099 by its last four digits), "outcall", "sub" of SUBTENANT and
+ * "other" of OTHER_TENANT. */
 static inline void with_contexts(void) {
         sql("INSERT INTO tenant (uuid) VALUES ('" TENANT "'), ('" SUBTENANT "'), ('" OTHER_TENANT "')");
 #define CONTEXT(name, tenant, type, digit)                                                                         \
@@ -49,7 +50,8 @@ static inline void expect_at(const char *file, int line, const char *plugin, con
         if (n > 0)
                 wanted[n++] = '\n';
         wanted[n] = 0;
-        ck_assert_msg(strcmp(reply_text(), wanted) == 0, "%s:%d: %s %s\ngot    %swanted %s", file, line, method, path, reply_text(), wanted);
+        ck_assert_msg(strcmp(reply_text(), wanted) == 0, "%s:%d: %s %s\ngot    %swanted %s", file, line, method, path,
+                      reply_text(), wanted);
 }
 
 /* Whether the outbox, emptied by this, has all these lines' beginnings. */

@@ -252,7 +252,8 @@ START_TEST(variables_as_a_shell_has_them) {
         static const struct {
                 const char *text, *value;
         } files[] = {
-                {"A=1\n", "1"}, {"A=1", "1"}, {"  A=1 # why\n", "1"}, {"export A=\"x y\"\n", "x y"}, {"A='x'\n", "x"}, {"A=1\nA=2\n", "2"},
+                {"A=1\n", "1"}, {"A=1", "1"}, {"  A=1 # why\n", "1"}, {"export A=\"x y\"\n", "x y"}, {"A='x'\n", "x"},
+                {"A=1\nA=2\n", "2"},
                 {"B=1\nA=\n", ""}, {"#A=1\n", NULL}, {"AA=1\n", NULL}, {"B=A=1\n", NULL}, {"", NULL}, {"A", NULL}, {"A=\"x\n", "x"},
                 {"A=123456789012345\n", NULL}, {"A=1;B=2\n", "1"},
         };
@@ -292,7 +293,8 @@ START_TEST(the_uuid_in_systems_configuration) {
                 {"[Manager]\nA=b", "[Manager]\nA=b\nDefaultEnvironment=XIVO_UUID=new\n"},
                 {"[Manager]\nDefaultEnvironment=\n", "[Manager]\nDefaultEnvironment=XIVO_UUID=new\n"},
                 {"DefaultEnvironment=XIVO_UUID=old", "DefaultEnvironment=XIVO_UUID=new"},
-                {"[Manager]\nDefaultEnvironment=A=b\nX=XIVO_UUID=1\n", "[Manager]\nDefaultEnvironment=XIVO_UUID=new A=b\nX=XIVO_UUID=1\n"},
+                {"[Manager]\nDefaultEnvironment=A=b\nX=XIVO_UUID=1\n",
+                 "[Manager]\nDefaultEnvironment=XIVO_UUID=new A=b\nX=XIVO_UUID=1\n"},
                 {"#DefaultEnvironment=\nDefaultEnvironment=\"A=b\" \"XIVO_UUID=old\" C=d\nE=f\n",
                  "#DefaultEnvironment=\nDefaultEnvironment=\"A=b\" \"XIVO_UUID=new\" C=d\nE=f\n"},
         };

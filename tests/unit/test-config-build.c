@@ -76,7 +76,8 @@ static void add_plugin(const char *name, uint8_t byte, const char *routes, const
         files_write_description(path, name, byte, routes, more);
 }
 
-#define ROUTE(path, method) "[{\"path\": \"" path "\", \"operations\": [{\"method\": \"" method "\", \"operation\": 0, \"acl\": null}]}]"
+#define ROUTE(path, method) \
+        "[{\"path\": \"" path "\", \"operations\": [{\"method\": \"" method "\", \"operation\": 0, \"acl\": null}]}]"
 
 static void add_usual(void) {
         add_plugin("user", 1, ROUTE("/users/{id:int_or_uuid}", "GET"),
@@ -157,7 +158,8 @@ START_TEST(a_whole_plan) {
         slice = slice_of("user");
         ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(slice, "config"), "quota")), 3);
         ck_assert_str_eq(string_at(json_object_get(slice, "config"), "word"), "x");
-        ck_assert_str_eq(string_at(json_object_get(slice, "db"), "uri") + strlen("sqlite://"), files_path("dev/state/db/confd.sqlite"));
+        ck_assert_str_eq(string_at(json_object_get(slice, "db"), "uri") + strlen("sqlite://"),
+                         files_path("dev/state/db/confd.sqlite"));
         ck_assert(json_is_null(json_object_get(slice, "uuid")));
         ck_assert(json_is_null(json_object_get(slice, "master_tenant")));
         json_decref(slice);
@@ -240,7 +242,9 @@ START_TEST(instances_and_limits) {
         files_write("dev/etc/config.yml", "workers:\n  plugins: {memory: {max: 64M}, on_demand: true}\n  user: {instances: 3, on_demand: false, files: 99}\n"
                                           "  gateway: {instances: 2}\n  usr: {instances: 2}\n");
         ck_assert_int_eq(build(), 0);
-        ck_assert_str_eq(files_findings(&findings), "/dev/etc/config.yml:5:3: warning: workers.usr: nothing of this name runs here; did you mean \"user\"?\n");
+        ck_assert_str_eq(
+                files_findings(&findings),
+                "/dev/etc/config.yml:5:3: warning: workers.usr: nothing of this name runs here; did you mean \"user\"?\n");
         ck_assert_ptr_nonnull(plan_find(&plan, "user"));
         ck_assert_ptr_nonnull(plan_find(&plan, "user#2"));
         w = plan_find(&plan, "user#3");
@@ -318,7 +322,8 @@ START_TEST(enabled_plugins) {
         add_plugin("agent", 4, ROUTE("/agents", "GET"), "");
         files_write("dev/etc/config.yml", "enabled_plugins:\n  user: false\n  call_logs: true\n  agent: true\n  parking: no\n");
         ck_assert_int_eq(build(), 0);
-        ck_assert_str_eq(files_findings(&findings), "/dev/etc/config.yml:3:3: warning: there is no plugin \"call_logs\" here: it is left out\n");
+        ck_assert_str_eq(files_findings(&findings),
+                         "/dev/etc/config.yml:3:3: warning: there is no plugin \"call_logs\" here: it is left out\n");
         ck_assert_ptr_null(plan_find(&plan, "user"));
         ck_assert_ptr_nonnull(plan_find(&plan, "agent"));
         ck_assert_ptr_null(strstr(document, "call_logs"));
@@ -337,7 +342,8 @@ static void other_build(void) { files_write_object("plugins/wazo-confd/user.so",
 static void no_json(void) { files_write("plugins/wazo-confd/user.json", "{\"plugin\": "); }
 static void other_plugin(void) { files_write_description("plugins/wazo-confd/user.json", "line", 1, ROUTE("/users/{id:int_or_uuid}", "GET"), ""); }
 static void other_abi(void) {
-        files_write("plugins/wazo-confd/user.json", "{\"plugin\": \"user\", \"abi\": 2, \"routes\": " ROUTE("/users/{id:int_or_uuid}", "GET") "}");
+        files_write("plugins/wazo-confd/user.json",
+                    "{\"plugin\": \"user\", \"abi\": 2, \"routes\": " ROUTE("/users/{id:int_or_uuid}", "GET") "}");
 }
 static void claimed_route(void) { add_plugin("user", 1, ROUTE("/lines", "GET"), ""); files_write("dev/etc/config.yml", ""); }
 static void bad_path(void) { add_plugin("user", 1, ROUTE("/users/{id:number}", "GET"), ""); }
@@ -451,7 +457,8 @@ START_TEST(plugin_directory) {
         files_write_description("own/mine.json", "mine", 7, ROUTE("/mine", "GET"), "");
         add_describe("#!/bin/sh\necho 'no symbol wazo_plugin' >&2\nexit 1\n");
         ck_assert_int_eq(build(), 0);
-        ck_assert_str_eq(files_findings(&findings), "/own: warning: plugin mine does not run: it cannot be described: no symbol wazo_plugin\n");
+        ck_assert_str_eq(files_findings(&findings),
+                         "/own: warning: plugin mine does not run: it cannot be described: no symbol wazo_plugin\n");
         ck_assert_ptr_null(plan_find(&plan, "mine"));
         forget_result();
 
@@ -478,7 +485,9 @@ END_TEST
 
 START_TEST(what_a_service_needs_is_said_at_once) {
         add_usual();
-        files_write("dev/etc/config.yml", "rest_api: {listen: nowhere, certificate: /nonexistent/a, private_key: /nonexistent/b}\ndebug: perhaps\n");
+        files_write(
+                "dev/etc/config.yml",
+                "rest_api: {listen: nowhere, certificate: /nonexistent/a, private_key: /nonexistent/b}\ndebug: perhaps\n");
         files_write("dev/state/tokens.yml", "tokens: [{}]\n");
         request.profile = "/tmp";
         ck_assert_int_eq(setenv("XIVO_UUID", "not-a-uuid", 1), 0);
@@ -547,7 +556,8 @@ START_TEST(a_program_that_the_suite_has_not) {
         files_write("services.d/wazo-confd.yml", "service: wazo-confd\nkind: native\ndescription: d\nstate: /s\nrun: /r\nlog: /l\n"
                                                  "workers: {x: {kind: once, command: wazo-nothing}}\n");
         ck_assert_int_eq(build(), 1);
-        ck_assert_str_eq(files_findings(&findings), "/services.d/wazo-confd.yml:7:11: error: workers.x: the suite has no program wazo-nothing\n");
+        ck_assert_str_eq(files_findings(&findings),
+                         "/services.d/wazo-confd.yml:7:11: error: workers.x: the suite has no program wazo-nothing\n");
 }
 END_TEST
 
@@ -596,7 +606,8 @@ END_TEST
 
 START_TEST(one_shot_children) {
         const char *hang[] = {"/bin/sleep", "1000", NULL}, *flood[] = {"/usr/bin/yes", NULL}, *none[] = {"/nonexistent", NULL};
-        const char *killed[] = {"/bin/sh", "-c", "kill -9 $$", NULL}, *noisy[] = {"/bin/sh", "-c", "yes >&2 | head -c 1; exit 3", NULL};
+        const char *killed[] = {"/bin/sh", "-c", "kill -9 $$", NULL},
+                   *noisy[] = {"/bin/sh", "-c", "yes >&2 | head -c 1; exit 3", NULL};
         const char *said[] = {"/bin/sh", "-c", "echo out; echo err >&2; env | sort", NULL};
         char *output;
         size_t size;

@@ -105,22 +105,28 @@ static const struct {
         {"service: s\nkind: native\nport: x\nworkers: {a: {kind: exec}}\n", "4:11: error: workers.a.command is missing"},
         {HEAD "colour: red\nworkers: {a: {kind: exec, command: [/a]}}\n", "8:1: error: colour is not known here"},
         {"service: t\nkind: unit\ndescription: d\n", "1:10: error: the file is named s.yml, the service in it \"t\""},
-        {HEAD "prefix: 1.1\nworkers: {a: {kind: exec, command: [/a]}}\n", "8:9: error: prefix must begin with a / and not end with one"},
-        {HEAD "prefix: /1.1/\nworkers: {a: {kind: exec, command: [/a]}}\n", "8:9: error: prefix must begin with a / and not end with one"},
+        {HEAD "prefix: 1.1\nworkers: {a: {kind: exec, command: [/a]}}\n",
+         "8:9: error: prefix must begin with a / and not end with one"},
+        {HEAD "prefix: /1.1/\nworkers: {a: {kind: exec, command: [/a]}}\n",
+         "8:9: error: prefix must begin with a / and not end with one"},
         {HEAD, "1:1: error: workers is missing: there is nothing to run"},
         {HEAD "workers: {a: {kind: robot}}\n",
          "8:21: error: workers.a.kind must be one of gateway, control, plugin, once, exec, nursery, relay, auth, discovery, not \"robot\""},
         {HEAD "workers: {a: {}}\n", "8:14: error: workers.a.kind is missing"},
         {HEAD "workers: {a: 1}\n", "8:11: error: workers.a must be a map, not a text"},
-        {HEAD "workers: {a/b: {kind: control}}\n", "8:11: error: a worker's name is a letter, then letters, digits, _ and -, at most 48"},
-        {HEAD "workers: {" MANY ": {kind: control}}\n", "8:11: error: a worker's name is a letter, then letters, digits, _ and -, at most 48"},
+        {HEAD "workers: {a/b: {kind: control}}\n",
+         "8:11: error: a worker's name is a letter, then letters, digits, _ and -, at most 48"},
+        {HEAD "workers: {" MANY ": {kind: control}}\n",
+         "8:11: error: a worker's name is a letter, then letters, digits, _ and -, at most 48"},
         {HEAD "workers: {a: {kind: exec}}\n", "8:11: error: workers.a.command is missing"},
-        {HEAD "workers: {a: {kind: exec, command: [sleep, '1']}}\n", "8:37: error: workers.a.command must begin with an absolute path"},
+        {HEAD "workers: {a: {kind: exec, command: [sleep, '1']}}\n",
+         "8:37: error: workers.a.command must begin with an absolute path"},
         {HEAD "workers: {a: {kind: exec, command: [/a, [b]]}}\n", "8:41: error: workers.a.command must be a list of texts"},
         {HEAD "workers: {a: {kind: exec, command: []}}\n", "8:36: error: workers.a.command must be a list of 1 to 64 texts"},
         {HEAD "workers: {a: {kind: exec, command: /bin/x}}\n",
          "8:36: error: workers.a.command must be a list, or the name of a program of the suite's own"},
-        {HEAD "workers: {a: {kind: once, command: [/a]}}\n", "8:36: error: workers.a.command must be the name of a program of the suite's own"},
+        {HEAD "workers: {a: {kind: once, command: [/a]}}\n",
+         "8:36: error: workers.a.command must be the name of a program of the suite's own"},
         {HEAD "workers: {a: {kind: control, command: [/a]}}\n", "8:39: error: workers.a.command is for the kinds exec and once"},
         {HEAD "workers: {a: {kind: control, instances: 2}}\n", "8:11: error: workers.a: there is only one of its kind"},
         {HEAD "workers: {a: {kind: control, instances: 0}}\n",
@@ -189,14 +195,17 @@ START_TEST(tokens_become_digests) {
                          "");
         ck_assert_str_eq(tokens.master_tenant, MASTER);
         text = json_dumps(tokens.tenants, JSON_COMPACT);
-        ck_assert_str_eq(text, "[{\"uuid\":\"" MASTER "\",\"parent\":null},{\"uuid\":\"" OTHER_SMALL "\",\"parent\":\"" MASTER "\"}]");
+        ck_assert_str_eq(text, "[{\"uuid\":\"" MASTER "\",\"parent\":null},{\"uuid\":\"" OTHER_SMALL
+                               "\",\"parent\":\"" MASTER "\"}]");
         free(text);
         text = json_dumps(tokens.tokens, JSON_COMPACT);
-        ck_assert_str_eq(text, "[{\"sha256\":\"ea5add57437cbf20af59034d7ed17968dcc56767b41965fcc5b376d45db8b4a3\",\"auth_id\":\"" OTHER_SMALL
-                               "\",\"session_uuid\":null,\"tenant_uuid\":\"" OTHER_SMALL
-                               "\",\"acl\":[\"#\",\"a.b\"],\"expires_at\":\"2026-01-02T03:04:05\"},"
-                               "{\"sha256\":\"3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e\",\"auth_id\":\"" MASTER
-                               "\",\"session_uuid\":null,\"tenant_uuid\":\"" MASTER "\",\"acl\":[],\"expires_at\":null}]");
+        ck_assert_str_eq(
+                text,
+                "[{\"sha256\":\"ea5add57437cbf20af59034d7ed17968dcc56767b41965fcc5b376d45db8b4a3\",\"auth_id\":\"" OTHER_SMALL
+                "\",\"session_uuid\":null,\"tenant_uuid\":\"" OTHER_SMALL
+                "\",\"acl\":[\"#\",\"a.b\"],\"expires_at\":\"2026-01-02T03:04:05\"},"
+                "{\"sha256\":\"3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e3b7a4e6e\",\"auth_id\":\"" MASTER
+                "\",\"session_uuid\":null,\"tenant_uuid\":\"" MASTER "\",\"acl\":[],\"expires_at\":null}]");
 }
 END_TEST
 
@@ -221,18 +230,24 @@ static const struct {
         {"tenants: [{uuid: " MASTER "}, {uuid: " MASTER "}]\n", "1:57: error: this tenant is here twice"},
         {"tenants: [{uuid: " MASTER "}, {uuid: " OTHER ", parent: 2f4b6d1e-0000-4000-8000-00000000000c}]\n",
          "1:10: error: a tenant's parent is not in the list"},
-        {"tenants: [{uuid: " MASTER "}, {uuid: " OTHER ", parent: " OTHER "}]\n", "1:10: error: tenants that are each other's parents, or more than 64 above one"},
-        {"tokens: [{token: hunter2hunter2, auth_id: " MASTER "}]\n", "1:10: error: the token's tenant is not among the tenants"},
+        {"tenants: [{uuid: " MASTER "}, {uuid: " OTHER ", parent: " OTHER "}]\n",
+         "1:10: error: tenants that are each other's parents, or more than 64 above one"},
+        {"tokens: [{token: hunter2hunter2, auth_id: " MASTER "}]\n",
+         "1:10: error: the token's tenant is not among the tenants"},
         {"tokens: [{token: hunter2hunter2}]\n", "1:10: error: auth_id is missing"},
         {"tokens: [{token: hunter2, auth_id: " MASTER "}]\n", "1:18: error: token must be a text of 8 to 1024 bytes"},
         {"tokens: [{token: [hunter2], auth_id: " MASTER "}]\n", "1:18: error: token must be a text of 8 to 1024 bytes, not a list"},
         {"tokens: [{hunter2hunter2: x, auth_id: " MASTER "}]\n", "1:11: error: a key that is not known here"},
-        {"tokens: [{tokne: hunter2hunter2, auth_id: " MASTER "}]\n", "1:11: error: a key that is not known here; did you mean \"token\"?"},
-        {"master_tenant: " MASTER "\ntokens: [{auth_id: " MASTER "}]\n", "2:10: error: one of token and sha256 must be there"},
-        {"master_tenant: " MASTER "\ntokens: [{auth_id: " MASTER ", sha256: hunter2}]\n", "2:66: error: sha256 must be 64 hex digits"},
+        {"tokens: [{tokne: hunter2hunter2, auth_id: " MASTER "}]\n",
+         "1:11: error: a key that is not known here; did you mean \"token\"?"},
+        {"master_tenant: " MASTER "\ntokens: [{auth_id: " MASTER "}]\n",
+         "2:10: error: one of token and sha256 must be there"},
+        {"master_tenant: " MASTER "\ntokens: [{auth_id: " MASTER ", sha256: hunter2}]\n",
+         "2:66: error: sha256 must be 64 hex digits"},
         {"master_tenant: " MASTER "\ntokens: [{auth_id: " MASTER ", token: hunter2hunter2, expires_at: never}]\n",
          "2:93: error: expires_at must be like 2026-01-02T03:04:05"},
-        {"tokens: [{token: \"hunter2\\nhunter2\", auth_id: &a hunter2}]\n", "1:47: error: anchors and aliases are not supported: write the value out"},
+        {"tokens: [{token: \"hunter2\\nhunter2\", auth_id: &a hunter2}]\n",
+         "1:47: error: anchors and aliases are not supported: write the value out"},
 };
 
 START_TEST(each_mistake_in_tokens_without_the_secret) {

@@ -103,7 +103,8 @@ static int try_port_81(void) { return connect_to(81); }
 
 static int try_listen(void) {
         struct sockaddr_in address = {.sin_family = AF_INET};
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r = bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : 0;
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+            r = bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : 0;
 
         (void) close(fd);
         return r;
@@ -267,7 +268,8 @@ START_TEST(each_kind) {
                         if (landlock_abi() < 4 && (table[i].try == try_port_81 || table[i].try == try_listen) && wanted == -EACCES)
                                 continue;
                         found = outcome_of(&sandbox, table[i].try);
-                        ck_assert_msg(found == wanted, "%s: %s: %d, not %d", wire_kind_to_string(kinds[k]), table[i].name, found, wanted);
+                        ck_assert_msg(found == wanted, "%s: %s: %d, not %d", wire_kind_to_string(kinds[k]),
+                                      table[i].name, found, wanted);
                 }
                 pack_done(&packed);
         }
@@ -332,7 +334,8 @@ START_TEST(needs) {
 
         plugin.root = needs_of("{\"read\": [\"{file}\"], \"write\": [\"{directory}\"], \"sockets\": [\"tcp:{port}\", \"unix\"], "
                                "\"execute\": [\"/usr/bin/true\"]}");
-        (void) snprintf(slice, sizeof(slice), "{\"config\": {\"file\": \"%s\", \"directory\": \"%s\", \"port\": 81}}", file, granted);
+        (void) snprintf(slice, sizeof(slice), "{\"config\": {\"file\": \"%s\", \"directory\": \"%s\", \"port\": 81}}",
+                        file, granted);
         make(WIRE_KIND_PLUGIN, SANDBOX_ENFORCE, &plugin, slice, &packed, &sandbox);
         ck_assert_int_eq(outcome_of(&sandbox, try_granted), 0);
         ck_assert_int_eq(outcome_of(&sandbox, try_file), 0);
@@ -349,14 +352,16 @@ START_TEST(needs) {
         pack_done(&packed);
 
         /* A setting that is empty needs nothing. */
-        make(WIRE_KIND_PLUGIN, SANDBOX_ENFORCE, &plugin, "{\"config\": {\"file\": \"\", \"directory\": \"\", \"port\": 0}}", &packed, &sandbox);
+        make(WIRE_KIND_PLUGIN, SANDBOX_ENFORCE, &plugin,
+             "{\"config\": {\"file\": \"\", \"directory\": \"\", \"port\": 0}}", &packed, &sandbox);
         ck_assert_int_eq(outcome_of(&sandbox, try_granted_read), -EACCES);
         ck_assert_uint_eq(sandbox.n_ports, 0);
         ck_assert_uint_eq(findings.n, 0);
         pack_done(&packed);
 
         /* What is no path is said, and grants nothing. */
-        make(WIRE_KIND_PLUGIN, SANDBOX_ENFORCE, &plugin, "{\"config\": {\"file\": \"../etc\", \"directory\": true}}", &packed, &sandbox);
+        make(WIRE_KIND_PLUGIN, SANDBOX_ENFORCE, &plugin, "{\"config\": {\"file\": \"../etc\", \"directory\": true}}",
+             &packed, &sandbox);
         ck_assert_int_eq(outcome_of(&sandbox, try_granted_read), -EACCES);
         ck_assert_uint_eq(findings.n, 3);
         pack_done(&packed);
@@ -411,8 +416,10 @@ static int try_calls(void) {
                 SYS_ptrace, SYS_execve, SYS_execveat, SYS_mount, SYS_umount2, SYS_unshare, SYS_setns, SYS_chroot, SYS_pivot_root,
                 SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_bpf, SYS_perf_event_open, SYS_keyctl, SYS_add_key,
                 SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_pidfd_send_signal, SYS_kexec_load, SYS_reboot,
-                SYS_setuid, SYS_setgid, SYS_setresuid, SYS_setgroups, SYS_capset, SYS_io_uring_enter, SYS_tkill, SYS_rt_sigqueueinfo,
-                SYS_rt_tgsigqueueinfo, SYS_connect, SYS_bind, SYS_listen, SYS_quotactl, SYS_swapon, SYS_sethostname, SYS_settimeofday,
+                SYS_setuid, SYS_setgid, SYS_setresuid, SYS_setgroups, SYS_capset, SYS_io_uring_enter, SYS_tkill,
+                SYS_rt_sigqueueinfo,
+                SYS_rt_tgsigqueueinfo, SYS_connect, SYS_bind, SYS_listen, SYS_quotactl, SYS_swapon, SYS_sethostname,
+                SYS_settimeofday,
                 SYS_clock_settime, SYS_open_by_handle_at, SYS_name_to_handle_at, SYS_kcmp, SYS_fanotify_init, SYS_vhangup,
         };
 

@@ -58,15 +58,19 @@ START_TEST(what_is_outside) {
         ck_assert(!settings_in_use(&settings, "sysconfd", settings.sysconfd.enabled));
         ck_assert_int_eq(settings.outbox.keep, 5);
         settings_done(&settings);
-        ck_assert_ptr_nonnull(strstr(read_text("bus: {enabled: perhaps, ssl: {certificate: /x}}\n"), "bus.enabled must be true or false"));
+        ck_assert_ptr_nonnull(strstr(read_text("bus: {enabled: perhaps, ssl: {certificate: /x}}\n"),
+                                     "bus.enabled must be true or false"));
         ck_assert_ptr_nonnull(strstr(files_findings(&findings), "bus.ssl.certificate and bus.ssl.key belong together"));
 }
 END_TEST
 
 START_TEST(first_file_wins) {
-        files_write("config.yml", "log_level: error\nuser: main\nenabled_plugins: {a: true, b: true}\nrest_api: {port: 1, listen: '::1'}\n");
+        files_write(
+                "config.yml",
+                "log_level: error\nuser: main\nenabled_plugins: {a: true, b: true}\nrest_api: {port: 1, listen: '::1'}\n");
         files_write("conf.d/010-first.yml", "user: first\nenabled_plugins: {a: false}\nrest_api: {cors: {allow_headers: [A]}}\n");
-        files_write("conf.d/050-second.yml", "user: second\nlog_level: debug\nrest_api: {port: 50, cors: {allow_headers: [B, C], enabled: no}}\n");
+        files_write("conf.d/050-second.yml",
+                    "user: second\nlog_level: debug\nrest_api: {port: 50, cors: {allow_headers: [B, C], enabled: no}}\n");
         files_write("conf.d/.hidden.yml", "user: hidden\n");
         files_write("conf.d/000.yaml", "user: yaml\n");
         files_write("conf.d/000.yml~", "user: backup\n");
@@ -116,7 +120,8 @@ START_TEST(broken_extra_file_is_skipped) {
 END_TEST
 
 START_TEST(broken_main_file_is_an_error) {
-        ck_assert_str_eq(read_text("user: {\n"), "/config.yml:2:1: error: did not find expected node content, while parsing a flow node\n");
+        ck_assert_str_eq(read_text("user: {\n"),
+                         "/config.yml:2:1: error: did not find expected node content, while parsing a flow node\n");
         ck_assert(!findings_pass(&findings));
         ck_assert_str_eq(settings.rest_api.listen, "127.0.0.1");
 }
@@ -153,12 +158,18 @@ static const struct {
         {"rest_api: {port: 99999999999999999999}\n",
          "1:18: error: rest_api.port must be a whole number, from 1 to 65535, not \"99999999999999999999\""},
         {"rest_api: text\n", "1:11: error: rest_api must be a map, not a text"},
-        {"rest_api: {cors: {allow_headers: X}}\n", "1:34: error: rest_api.cors.allow_headers must be a list of texts, not a text"},
-        {"rest_api: {cors: {allow_headers: [a, {b: c}]}}\n", "1:38: error: rest_api.cors.allow_headers.each item must be a text, not a map"},
-        {"enabled_plugins: [user]\n", "1:18: error: enabled_plugins must be a map of names to true or false, not a list"},
-        {"enabled_plugins: {user: perhaps}\n", "1:25: error: enabled_plugins.user must be true or false (yes, no, on, off), not \"perhaps\""},
-        {"deadlines: {queue: fast}\n", "1:20: error: deadlines.queue must be a duration such as 500ms, 10s or 5m, from 10ms to 1h, not \"fast\""},
-        {"deadlines: {queue: 2d}\n", "1:20: error: deadlines.queue must be a duration such as 500ms, 10s or 5m, from 10ms to 1h, not \"2d\""},
+        {"rest_api: {cors: {allow_headers: X}}\n",
+         "1:34: error: rest_api.cors.allow_headers must be a list of texts, not a text"},
+        {"rest_api: {cors: {allow_headers: [a, {b: c}]}}\n",
+         "1:38: error: rest_api.cors.allow_headers.each item must be a text, not a map"},
+        {"enabled_plugins: [user]\n",
+         "1:18: error: enabled_plugins must be a map of names to true or false, not a list"},
+        {"enabled_plugins: {user: perhaps}\n",
+         "1:25: error: enabled_plugins.user must be true or false (yes, no, on, off), not \"perhaps\""},
+        {"deadlines: {queue: fast}\n",
+         "1:20: error: deadlines.queue must be a duration such as 500ms, 10s or 5m, from 10ms to 1h, not \"fast\""},
+        {"deadlines: {queue: 2d}\n",
+         "1:20: error: deadlines.queue must be a duration such as 500ms, 10s or 5m, from 10ms to 1h, not \"2d\""},
         {"deadlines: {attempt: 1m}\n", "1:22: error: deadlines.attempt must not be longer than deadlines.total"},
         {"limits: {body: 2T}\n", "1:16: error: limits.body must be a size such as 64K, 64M or 2G, from 1K to 1G, not \"2T\""},
         {"rest_api: {certificate: /x}\n", "1:25: error: rest_api.certificate and rest_api.private_key belong together: one of them is missing"},
@@ -184,8 +195,9 @@ END_TEST
 
 /* Whatever is a secret, or stands where one could stand, is in no finding. */
 START_TEST(no_secret_in_findings) {
-        const char *got = read_text("db_uri: {hunter2: hunter2}\nrest_api: {private_key: 'hunter2 BEGIN', certificate: /x}\nuser: [hunter2]\n"
-                                    "auth: {token_file: [hunter2], password: hunter2}\nlog_file: {x: hunter2}\nextra_config_files: [hunter2]\n");
+        const char *got = read_text(
+                "db_uri: {hunter2: hunter2}\nrest_api: {private_key: 'hunter2 BEGIN', certificate: /x}\nuser: [hunter2]\n"
+                "auth: {token_file: [hunter2], password: hunter2}\nlog_file: {x: hunter2}\nextra_config_files: [hunter2]\n");
 
         ck_assert_ptr_nonnull(strstr(got, "db_uri must be a text"));
         ck_assert_ptr_nonnull(strstr(got, "rest_api.private_key must be an absolute path\n"));
@@ -200,7 +212,8 @@ START_TEST(units) {
         } durations[] = {{"500ms", 500}, {"10s", 10000}, {"5m", 300000}, {"2", 2000}, {"1h", 3600000}, {"'3s'", 3000}};
         char text[128];
 
-        (void) snprintf(text, sizeof(text), "deadlines: {queue: %s, total: 1h}\nlimits: {body: 2M, header: 64KiB}\n", durations[_i].text);
+        (void) snprintf(text, sizeof(text), "deadlines: {queue: %s, total: 1h}\nlimits: {body: 2M, header: 64KiB}\n",
+                        durations[_i].text);
         ck_assert_str_eq(read_text(text), "");
         ck_assert_int_eq(settings.deadlines.queue, durations[_i].msec);
         ck_assert_int_eq(settings.limits.body, 2 << 20);
@@ -255,9 +268,11 @@ START_TEST(names_and_shapes) {
         ck_assert(text_is_uuid("2f4b6d1e-0000-4000-8000-00000000000A"));
         ck_assert(!text_is_uuid("2f4b6d1e-0000-4000-8000-00000000000") && !text_is_uuid("2f4b6d1e-0000-4000-8000-00000000000ab"));
         ck_assert(text_is_moment("2026-01-02T03:04:05") && text_is_moment("2026-01-02T03:04:05.678901"));
-        ck_assert(!text_is_moment("2026-01-02") && !text_is_moment("2026-01-02T03:04:05Z") && !text_is_moment("2026-01-02T03:04:05."));
+        ck_assert(!text_is_moment("2026-01-02") && !text_is_moment("2026-01-02T03:04:05Z") &&
+                  !text_is_moment("2026-01-02T03:04:05."));
         ck_assert(text_is_path("/") && text_is_path("/a/b") && text_is_path("/a/"));
-        ck_assert(!text_is_path("a") && !text_is_path("") && !text_is_path("/a/../b") && !text_is_path("/a//b") && !text_is_path("/."));
+        ck_assert(!text_is_path("a") && !text_is_path("") && !text_is_path("/a/../b") && !text_is_path("/a//b") &&
+                  !text_is_path("/."));
         ck_assert(text_is_hex("00fF", 4) && !text_is_hex("00f", 4) && !text_is_hex("00fg", 4) && !text_is_hex("00fff", 4));
         ck_assert_str_eq(text_nearest("lisetn", words), "listen");
         ck_assert_str_eq(text_nearest("privat_key", words), "private_key");

@@ -58,8 +58,10 @@ END_TEST
 static const struct {
         const char *text, *finding;
 } bad[] = {
-        {"a: 1\nb: [1, 2\nc: 3\n", "f:3:2: error: did not find expected ',' or ']', while parsing a flow sequence that began in line 2\n"},
-        {"a:\n\t- b\n", "f:2:1: error: found character that cannot start any token, while scanning for the next token\n"},
+        {"a: 1\nb: [1, 2\nc: 3\n",
+         "f:3:2: error: did not find expected ',' or ']', while parsing a flow sequence that began in line 2\n"},
+        {"a:\n\t- b\n",
+         "f:2:1: error: found character that cannot start any token, while scanning for the next token\n"},
         {"a: &x 1\nb: *x\n", "f:1:4: error: anchors and aliases are not supported: write the value out\n"
                              "f:2:4: error: anchors and aliases are not supported: write the value out\n"},
         {"a: 1\nb: 2\na: 3\n", "f:3:1: error: this key is here twice; it was in line 1 already\n"},
@@ -147,7 +149,8 @@ START_TEST(files_that_are_none) {
         ck_assert_int_eq(yaml_load(files_path("missing.yml"), FINDING_ERROR, &findings, &node), -ENOENT);
         ck_assert_int_eq(yaml_load(files_path("folder"), FINDING_WARNING, &findings, &node), -EINVAL);
         ck_assert_int_eq(yaml_load("/dev/zero", FINDING_WARNING, &findings, &node), -EINVAL);
-        ck_assert_str_eq(files_findings(&findings), "/folder: warning: not a regular file\n/dev/zero: warning: not a regular file\n");
+        ck_assert_str_eq(files_findings(&findings),
+                         "/folder: warning: not a regular file\n/dev/zero: warning: not a regular file\n");
 }
 END_TEST
 

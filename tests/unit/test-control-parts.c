@@ -368,7 +368,9 @@ START_TEST(answers_are_as_declared) {
         status = answers_status(&m, 2 * NSEC_PER_SEC);
         check_declared("Service", json_object_get(status, "service"));
         check_declared("Worker", json_array_get(json_object_get(status, "workers"), 0));
-        ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(status, "workers"), 0), "retry_in_ms")), 3000);
+        ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(status, "workers"), 0),
+                                                            "retry_in_ms")),
+                         3000);
         json_decref(status);
         ck_assert_int_eq(crash_check(&death), 0);
         record = crash_record(&m, &death, "a\nb\n");
@@ -398,8 +400,8 @@ START_TEST(metrics_are_well_formed) {
 
         add(&m, 1, "user", "user", WIRE_STATE_READY);
         m.slots[0]->deaths[WIRE_CAUSE_OOM] = 3;
-        relay.body = json_pack("{s:{s:s, s:i, s:n}, s:{s:i}, s:i}", "publisher", "state", "rea\"dy", "backlog", 7, "parked", "events",
-                               "kept", 3, "sysconfd", 5);
+        relay.body = json_pack("{s:{s:s, s:i, s:n}, s:{s:i}, s:i}", "publisher", "state", "rea\"dy", "backlog", 7,
+                               "parked", "events", "kept", 3, "sysconfd", 5);
         ck_assert_int_eq(metrics_render(&m, &relay, NSEC_PER_SEC, &text, &size), 0);
         ck_assert_uint_eq(strlen(text), size);
         for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {

@@ -31,7 +31,8 @@ static void start(bool has_relay) {
         struct wire_service service = harness_service();
         struct wire_slot slot;
 
-        workers[0] = (struct plan_worker) {.name = "control", .kind = WIRE_KIND_CONTROL, .plugin = "", .class = "", .plugin_path = ""};
+        workers[0] = (struct plan_worker) {.name = "control", .kind = WIRE_KIND_CONTROL, .plugin = "", .class = "",
+                                           .plugin_path = ""};
         workers[1] = (struct plan_worker) {.name = "relay", .kind = WIRE_KIND_RELAY, .plugin = "", .class = "", .plugin_path = ""};
         plan = (struct plan) {
                 .service = "wazo-confd", .version = "26.08", .user = "", .run_dir = "", .state_dir = "", .log_path = "",
@@ -82,7 +83,8 @@ static uint64_t hear(char *to, size_t size) {
         ck_assert_int_eq(request_decode(m.body, m.header.size, -1, &request), 0);
         n = snprintf(to, size, "%s %s", request.method, request.path);
         for (size_t i = 0; i < request.n_query; i++)
-                n += snprintf(to + n, size - (size_t) n, "%c%s=%s", i == 0 ? '?' : '&', request.query[i].name, request.query[i].value);
+                n += snprintf(to + n, size - (size_t) n, "%c%s=%s", i == 0 ? '?' : '&', request.query[i].name,
+                              request.query[i].value);
         id = m.header.id;
         request_done(&request);
         channel_message_done(&m);
@@ -256,7 +258,9 @@ START_TEST(rows) {
         /* Larger than a packet: in a memory file. */
         n = sprintf(body, "{\"events\": [");
         for (int i = 1; i <= 300; i++)
-                n += sprintf(body + n, "%s{\"id\": %d, \"name\": \"user_created\", \"payload\": {\"data\": {\"id\": %d}}}", i > 1 ? ", " : "", i, i);
+                n += sprintf(body + n,
+                             "%s{\"id\": %d, \"name\": \"user_created\", \"payload\": {\"data\": {\"id\": %d}}}",
+                             i > 1 ? ", " : "", i, i);
         (void) sprintf(body + n, "], \"first\": 1, \"last\": 300}");
         message = exchange("Events", "{\"limit\": 1000, \"after\": 0}", "GET /events?limit=1000&after=0", 200, body);
         ck_assert_uint_eq(json_array_size(member(message, "events")), 300);
@@ -271,10 +275,12 @@ START_TEST(rows) {
         message = exchange("Retry", "{\"id\": 3}", "POST /parked/3/retry", 204, "");
         ck_assert_int_eq(json_integer_value(member(message, "rows")), 1);
         json_decref(message);
-        message = exchange("Retry", "{\"all\": true, \"queue\": \"inbox\"}", "POST /parked/retry?queue=inbox", 200, "{\"rows\": 8}");
+        message = exchange("Retry", "{\"all\": true, \"queue\": \"inbox\"}", "POST /parked/retry?queue=inbox", 200,
+                           "{\"rows\": 8}");
         ck_assert_int_eq(json_integer_value(member(message, "rows")), 8);
         json_decref(message);
-        message = exchange("Drop", "{\"id\": 4, \"queue\": \"outbox\"}", "DELETE /parked/4?queue=outbox", 404, "{\"message\": \"no\"}");
+        message = exchange("Drop", "{\"id\": 4, \"queue\": \"outbox\"}", "DELETE /parked/4?queue=outbox", 404,
+                           "{\"message\": \"no\"}");
         ck_assert_str_eq(error_of(message), "io.wazo.suite.NotParked");
         ck_assert_int_eq(json_integer_value(member(message, "id")), 4);
         json_decref(message);
@@ -290,7 +296,8 @@ START_TEST(bad_parameters_ask_nobody) {
         static const struct {
                 const char *method, *parameters, *parameter;
         } calls[] = {
-                {"Events", "{\"limit\": 0}", "limit"}, {"Events", "{\"limit\": 1001}", "limit"}, {"Events", "{\"after\": -1}", "after"},
+                {"Events", "{\"limit\": 0}", "limit"}, {"Events", "{\"limit\": 1001}", "limit"},
+                {"Events", "{\"after\": -1}", "after"},
                 {"Parked", "{\"limit\": \"5\"}", "limit"}, {"Retry", "{}", "id"}, {"Retry", "{\"id\": 0}", "id"},
                 {"Retry", "{\"id\": 1, \"all\": true}", "id"}, {"Drop", "{\"all\": false}", "id"},
                 {"Drop", "{\"id\": 1, \"queue\": \"other\"}", "queue"},
@@ -361,10 +368,14 @@ START_TEST(metrics_of_the_relay) {
         message = exchange("Metrics", "{}", "GET /status", 200, STATUS);
         text = text_of(message, "text");
         ck_assert_ptr_nonnull(strstr(text, "\nwazo_suite_relay_up{service=\"wazo-confd\"} 1\n"));
-        ck_assert_ptr_nonnull(strstr(text, "\nwazo_suite_relay_state{service=\"wazo-confd\",part=\"publisher\",state=\"backoff\"} 1\n"));
+        ck_assert_ptr_nonnull(
+                strstr(text,
+                       "\nwazo_suite_relay_state{service=\"wazo-confd\",part=\"publisher\",state=\"backoff\"} 1\n"));
         ck_assert_ptr_nonnull(strstr(text, "\nwazo_suite_relay_backlog{service=\"wazo-confd\",part=\"publisher\"} 12\n"));
         ck_assert_ptr_nonnull(strstr(text, "\nwazo_suite_relay_backlog{service=\"wazo-confd\",part=\"sysconfd\"} 0\n"));
-        ck_assert_ptr_nonnull(strstr(text, "\nwazo_suite_relay_oldest_age_seconds{service=\"wazo-confd\",part=\"publisher\"} 61\n"));
+        ck_assert_ptr_nonnull(
+                strstr(text,
+                       "\nwazo_suite_relay_oldest_age_seconds{service=\"wazo-confd\",part=\"publisher\"} 61\n"));
         ck_assert_ptr_null(strstr(text, "oldest_age_seconds{service=\"wazo-confd\",part=\"sysconfd\"}"));
         ck_assert_ptr_nonnull(strstr(text, "\nwazo_suite_relay_confirmed_total{service=\"wazo-confd\",part=\"publisher\"} 100\n"));
         ck_assert_ptr_nonnull(strstr(text, "\nwazo_suite_relay_events_kept{service=\"wazo-confd\"} 7\n"));
@@ -418,11 +429,15 @@ static pid_t play_relay(void) {
                 unsigned status;
         } answers[] = {
                 {"GET /status", STATUS, 200},
-                {"GET /events?limit=3", "{\"events\": [{\"id\": 7, \"created_at\": \"2026-01-02T03:04:05Z\", \"name\": \"user_created\", "
-                                        "\"payload\": {\"data\": {\"id\": 12}}}], \"first\": 7, \"last\": 7}", 200},
+                {"GET /events?limit=3",
+                 "{\"events\": [{\"id\": 7, \"created_at\": \"2026-01-02T03:04:05Z\", \"name\": \"user_created\", "
+                 "\"payload\": {\"data\": {\"id\": 12}}}], \"first\": 7, \"last\": 7}",
+                 200},
                 {"GET /events", "{\"events\": [], \"first\": 0, \"last\": 0}", 200},
-                {"GET /parked", "{\"parked\": [{\"id\": 1201, \"queue\": \"outbox\", \"tries\": 5, \"name\": \"line_edited\", "
-                                "\"resource\": \"lines/7\", \"error\": \"it was refused\", \"parked_at\": \"now\"}], \"total\": 3}", 200},
+                {"GET /parked",
+                 "{\"parked\": [{\"id\": 1201, \"queue\": \"outbox\", \"tries\": 5, \"name\": \"line_edited\", "
+                 "\"resource\": \"lines/7\", \"error\": \"it was refused\", \"parked_at\": \"now\"}], \"total\": 3}",
+                 200},
                 {"POST /parked/1201/retry", "", 204},
                 {"DELETE /parked/7", "{\"message\": \"no\"}", 404},
                 {"DELETE /parked", "{\"rows\": 3}", 200},
@@ -464,9 +479,10 @@ START_TEST(the_command) {
         start(true);
         introduce();
         pid = play_relay();
-        check_suite("status", 0, "RabbitMQ localhost:5672 (TLS): backoff for 1 min 30 s: localhost:5672: Connection refused; again in 4 s\n"
-                                 "      12 waiting, the oldest for 1 min 1 s\n"
-                                 "      100 confirmed, 2 retried, 1 refused, 3 in flight, 4 parked\n");
+        check_suite("status", 0,
+                    "RabbitMQ localhost:5672 (TLS): backoff for 1 min 30 s: localhost:5672: Connection refused; again in 4 s\n"
+                    "      12 waiting, the oldest for 1 min 1 s\n"
+                    "      100 confirmed, 2 retried, 1 refused, 3 in flight, 4 parked\n");
         check_suite("events -n 3", 0, "2026-01-02T03:04:05Z  7  user_created  {\"id\":12}\n");
         check_suite("events", 0, "no event is kept");
         check_suite("--json events -n 3", 0, "\"user_created\"");

@@ -104,7 +104,8 @@ START_TEST(errors_of_the_protocol) {
         check_error("io.wazo.suite.Explain", "{\"worker\": 7}", "org.varlink.service.InvalidParameter");
         check_error("io.wazo.suite.LogLevel", "{\"level\": \"loud\"}", "org.varlink.service.InvalidParameter");
         check_error("io.wazo.suite.Restart", "{\"worker\": \"\"}", "io.wazo.suite.NoSuchWorker");
-        check_error("org.varlink.service.GetInterfaceDescription", "{\"interface\": \"a.b\"}", "org.varlink.service.InterfaceNotFound");
+        check_error("org.varlink.service.GetInterfaceDescription", "{\"interface\": \"a.b\"}",
+                    "org.varlink.service.InterfaceNotFound");
 
         message = harness_call(&h, "io.wazo.suite.Restart", "{\"worker\": \"usr\"}");
         ck_assert_str_eq(json_string_value(json_object_get(message, "error")), "io.wazo.suite.NoSuchWorker");
@@ -154,7 +155,8 @@ START_TEST(commands_go_to_the_supervisor) {
         answer = harness_read(fd);
         ck_assert_str_eq(answer, "{\"parameters\":{\"version\":1,\"text\":\"restarting user\"}}");
         free(answer);
-        answer_command(WIRE_VERB_RELOAD_DRY, "", -EINVAL, "the configuration has errors", "config.yml:3:1: password: hunter2\nno plan\n");
+        answer_command(WIRE_VERB_RELOAD_DRY, "", -EINVAL, "the configuration has errors",
+                       "config.yml:3:1: password: hunter2\nno plan\n");
         answer = harness_read(fd);
         ck_assert_ptr_nonnull(strstr(answer, "\"error\":\"io.wazo.suite.CommandFailed\""));
         ck_assert_ptr_nonnull(strstr(answer, "\"name\":\"EINVAL\""));
@@ -436,8 +438,12 @@ START_TEST(metrics_for_a_gateway) {
         ck_assert_uint_eq(reply.status, 200);
         ck_assert_ptr_nonnull(strstr(reply.content_type, "text/plain; version=0.0.4"));
         memcpy(text, reply.body, MIN(reply.body_size, sizeof(text) - 1));
-        ck_assert_ptr_nonnull(strstr(text, "wazo_suite_worker_state{service=\"wazo-confd\",worker=\"user\",plugin=\"user\",state=\"backoff\"} 1\n"));
-        ck_assert_ptr_nonnull(strstr(text, "wazo_suite_worker_restarts_total{service=\"wazo-confd\",worker=\"user\",plugin=\"user\",cause=\"signal\"} 4\n"));
+        ck_assert_ptr_nonnull(strstr(
+                text,
+                "wazo_suite_worker_state{service=\"wazo-confd\",worker=\"user\",plugin=\"user\",state=\"backoff\"} 1\n"));
+        ck_assert_ptr_nonnull(strstr(
+                text,
+                "wazo_suite_worker_restarts_total{service=\"wazo-confd\",worker=\"user\",plugin=\"user\",cause=\"signal\"} 4\n"));
         ck_assert_ptr_nonnull(strstr(text, "wazo_suite_service_ready{service=\"wazo-confd\"} 1\n"));
         reply_done(&reply);
         reply = fetch(pair[0], "/other");

@@ -65,7 +65,9 @@ START_TEST(values_of_all_types) {
         struct seen seen = {0};
         int64_t changes = 0;
 
-        ck_assert_int_eq(db_run(db, "INSERT INTO p (name, flag, ratio) VALUES (?, ?, ?) RETURNING id", in, 3, see, &seen, &changes), 0);
+        ck_assert_int_eq(db_run(db, "INSERT INTO p (name, flag, ratio) VALUES (?, ?, ?) RETURNING id", in, 3, see,
+                                &seen, &changes),
+                         0);
         ck_assert_int_eq(seen.last[0].integer, 1);
         ck_assert_int_eq(changes, 1);
         ck_assert_int_eq(run("SELECT name, flag, ratio, NULL, id FROM p", &seen), 0);
@@ -75,7 +77,9 @@ START_TEST(values_of_all_types) {
         ck_assert_int_eq(seen.last[3].type, DB_NULL);
         ck_assert_int_eq(seen.last[4].type, DB_INTEGER);
         /* NULL is not the empty text. */
-        ck_assert_int_eq(db_run(db, "INSERT INTO p (name) VALUES (?)", (struct db_value[]) {db_text(NULL)}, 1, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(db_run(db, "INSERT INTO p (name) VALUES (?)", (struct db_value[]) {db_text(NULL)}, 1, NULL,
+                                NULL, NULL),
+                         0);
         ck_assert_int_eq(db_run(db, "UPDATE p SET flag = ?", (struct db_value[]) {db_boolean(false)}, 1, NULL, NULL, &changes), 0);
         ck_assert_int_eq(changes, 2);
         ck_assert_int_eq(db_run(db, "SELECT 1", NULL, 0, NULL, NULL, &changes), 0);
@@ -173,7 +177,9 @@ END_TEST
 
 START_TEST(statements_end_at_their_deadline) {
         db->deadline = now_monotonic() + 50 * NSEC_PER_MSEC;
-        ck_assert_int_eq(run("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n", NULL), -ETIMEDOUT);
+        ck_assert_int_eq(run("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n",
+                             NULL),
+                         -ETIMEDOUT);
         db->deadline = NSEC_NEVER;
         ck_assert_int_eq(run("SELECT 1", NULL), 0);
 }

@@ -38,8 +38,8 @@ static void fake_free(struct http *h) {
         asked.freed++;
 }
 
-static int fake_send(struct http *h, const struct http_request *request, void (*done)(void *userdata, const struct http_answer *answer),
-                     void *userdata) {
+static int fake_send(struct http *h, const struct http_request *request,
+                     void (*done)(void *userdata, const struct http_answer *answer), void *userdata) {
         ck_assert(!asked.done);
         asked.n++;
         asked.done = done;
@@ -93,7 +93,8 @@ static struct registration *add(const char *name) {
 
 static void begin(void) {
         const struct registrar_settings settings = {
-                .url = "http://c", .driver_dir = "/", .verify = true, .ttl_msec = 3600000, .refresh_msec = 1800000, .retry_msec = 600000,
+                .url = "http://c", .driver_dir = "/", .verify = true, .ttl_msec = 3600000, .refresh_msec = 1800000,
+                .retry_msec = 600000,
         };
 
         memset(&asked, 0, sizeof(asked));
@@ -305,7 +306,8 @@ struct file {
 
 static const struct keyword file_keys[] = {
         {.name = "consul", .type = KEYWORD_SECTION, .section = consul_keys, .offset = offsetof(struct file, consul)},
-        {.name = "service_discovery", .type = KEYWORD_SECTION, .section = discovery_keys, .offset = offsetof(struct file, discovery)},
+        {.name = "service_discovery", .type = KEYWORD_SECTION, .section = discovery_keys,
+         .offset = offsetof(struct file, discovery)},
         {0},
 };
 
@@ -316,8 +318,10 @@ static const struct {
              "\"ttl_ms\":30000,\"refresh_ms\":25000,\"retry_ms\":2000,\"extra_tags\":[]}"},
         {"consul: {scheme: https, verify: /etc/ca.pem, token: t}\n",
          "{\"consul\":{\"url\":\"https://localhost:8500\",\"token\":\"t\",\"verify\":true,\"ca\":\"/etc/ca.pem\"}"},
-        {"consul: {host: '::1', port: 1, verify: /x}\n", "{\"consul\":{\"url\":\"http://[::1]:1\",\"token\":null,\"verify\":true,\"ca\":null}"},
-        {"consul: {scheme: https, host: c.example, verify: off}\n", "{\"consul\":{\"url\":\"https://c.example:8500\",\"token\":null,\"verify\":false,"},
+        {"consul: {host: '::1', port: 1, verify: /x}\n",
+         "{\"consul\":{\"url\":\"http://[::1]:1\",\"token\":null,\"verify\":true,\"ca\":null}"},
+        {"consul: {scheme: https, host: c.example, verify: off}\n",
+         "{\"consul\":{\"url\":\"https://c.example:8500\",\"token\":null,\"verify\":false,"},
         {"consul: {verify: on}\n", "{\"consul\":{\"url\":\"http://127.0.0.1:8500\",\"token\":null,\"verify\":true,"},
         {"consul: {verify: no}\n", "{\"consul\":{\"url\":\"http://127.0.0.1:8500\",\"token\":null,\"verify\":false,"},
         {"consul: {verify: null, host: 'a b'}\n", NULL},

@@ -258,7 +258,9 @@ END_TEST
 /* --- YAML --- */
 
 START_TEST(test_yaml) {
-        json_t *value = json_loads("{\"a b\": [1, 2.5, true, null, \"no\", \"7\", \"x: y\", \"é\", \"\", \"- a\", \"~\"], \"b\": {}, \"c\": []}", 0, NULL);
+        json_t *value = json_loads(
+                "{\"a b\": [1, 2.5, true, null, \"no\", \"7\", \"x: y\", \"é\", \"\", \"- a\", \"~\"], \"b\": {}, \"c\": []}",
+                0, NULL);
         struct text t = TEXT_NULL;
 
         ck_assert_int_eq(yaml_write(value, &t), 0);

@@ -161,7 +161,8 @@ START_TEST(garbage_of_a_gateway) {
         }
         /* A body in a file that may still change is no body. */
         for (int sealed = 0; sealed < 2; sealed++) {
-                struct request request = {.deadline = NSEC_NEVER, .body_size = 4, .body_fd = memfd_open("body"), .id = "", .method = "",
+                struct request request = {.deadline = NSEC_NEVER, .body_size = 4, .body_fd = memfd_open("body"),
+                                          .id = "", .method = "",
                                           .path = "", .base_url = "", .script_name = "", .tenant = "", .auth_id = "", .accept = "",
                                           .content_type = "", .idempotency_key = ""};
                 struct pack p = PACK_NULL;
@@ -303,7 +304,8 @@ START_TEST(crashes) {
 END_TEST
 
 START_TEST(crashes_at_start) {
-        static const struct hosted_setup crash = {.file = "crashdummy", .start = "crash"}, leave = {.file = "crashdummy", .start = "exit"};
+        static const struct hosted_setup crash = {.file = "crashdummy", .start = "crash"},
+                                         leave = {.file = "crashdummy", .start = "exit"};
         struct hosted h;
         siginfo_t info;
 

@@ -72,8 +72,10 @@ START_TEST(refusals) {
                 {"", "[\"The browser (or proxy) sent a request that this server could not understand.\"]\n"},
                 {"{", "[\"The browser (or proxy) sent a request that this server could not understand.\"]\n"},
                 {"a=b", "[\"The browser (or proxy) sent a request that this server could not understand.\"]\n"},
-                {"{\"label\": \"a\\u0000b\"}", "[\"The browser (or proxy) sent a request that this server could not understand.\"]\n"},
-                {"{\"label\": \"a\xff\"}", "[\"The browser (or proxy) sent a request that this server could not understand.\"]\n"},
+                {"{\"label\": \"a\\u0000b\"}",
+                 "[\"The browser (or proxy) sent a request that this server could not understand.\"]\n"},
+                {"{\"label\": \"a\xff\"}",
+                 "[\"The browser (or proxy) sent a request that this server could not understand.\"]\n"},
                 {"[1]", "[\"Input Error - _schema: ['Invalid input type.']\"]\n"},
                 {"null", "[\"Input Error - _schema: ['Invalid input type.']\"]\n"},
                 {"[]", "[\"Input Error - label: ['Missing data for required field.']\"]\n"},
@@ -83,7 +85,8 @@ START_TEST(refusals) {
                  "[\"Input Error - label: ['Length must be between 1 and 128.']\", "
                  "\"Input Error - type: ['Must be one of: internal, incall, outcall, services, others.']\"]\n"},
                 {"{\"label\": \"a\", \"user_ranges\": 1}", "[\"Input Error - user_ranges: ['Invalid type.']\"]\n"},
-                {"{\"label\": \"a\", \"user_ranges\": [1]}", "[\"Input Error - user_ranges: {0: {'_schema': ['Invalid input type.']}}\"]\n"},
+                {"{\"label\": \"a\", \"user_ranges\": [1]}",
+                 "[\"Input Error - user_ranges: {0: {'_schema': ['Invalid input type.']}}\"]\n"},
                 {"{\"label\": \"a\", \"user_ranges\": [{\"start\": \"1\"}, {}]}",
                  "[\"Input Error - user_ranges: {1: {'start': ['Missing data for required field.']}}\"]\n"},
                 {"{\"label\": \"a\", \"user_ranges\": [{\"start\": \"x\", \"end\": \"12345678901234567\"}]}",
@@ -208,7 +211,8 @@ START_TEST(lists) {
         expect_list("id=3", 1, "c");
         expect_list("id=x", 0, "");
         expect_list("nonsense=1", 3, "bac");
-        expect("GET", "/contexts?limit=0", NULL, 400, "[\"Input Error - field 'limit': wrong type. Should be a positive number\"]\n");
+        expect("GET", "/contexts?limit=0", NULL, 400,
+               "[\"Input Error - field 'limit': wrong type. Should be a positive number\"]\n");
         expect("GET", "/contexts?limit=-1", NULL, 400,
                "[\"Input Error - limit: [{'constraint_id': 'range', 'constraint': {'min': 0}, 'message': 'Must be greater than or equal to "
                "0.'}]\"]\n");
@@ -253,7 +257,8 @@ START_TEST(includes) {
         ck_assert_str_eq(wazo_string(json_array_get(json_object_get(context, "contexts"), 0), "label"), "c");
         ck_assert_str_eq(wazo_string(json_array_get(json_object_get(json_array_get(json_object_get(context, "contexts"), 1), "links"), 0), "href"),
                          "http://localhost:9486/1.1/contexts/2");
-        expect_sql("SELECT json_extract(payload, '$.data') FROM outbox WHERE kind = 'event'", "{\"context_id\":1,\"context_ids\":[3,2]}");
+        expect_sql("SELECT json_extract(payload, '$.data') FROM outbox WHERE kind = 'event'",
+                   "{\"context_id\":1,\"context_ids\":[3,2]}");
         expect("PUT", "/contexts/1/contexts", "{}", 400, "[\"Input Error - contexts: ['Missing data for required field.']\"]\n");
         expect("PUT", "/contexts/1/contexts", "{\"contexts\": [{\"id\": 9}]}", 400,
                "[\"Input Error - field 'contexts': Context was not found ('id': 9)\"]\n");

@@ -74,7 +74,8 @@ START_TEST(shipped_ones_apply_once) {
         ck_assert_str_eq(uuid, first);
         ck_assert_int_eq(migrate(shipped, "10000000-0000-4000-8000-000000000001"), 0);
         ck_assert_int_eq(source, MIGRATE_UUID_ENVIRONMENT);
-        expect("SELECT uuid || wazo_version || configured || live_reload_enabled FROM infos", "10000000-0000-4000-8000-00000000000126.0811");
+        expect("SELECT uuid || wazo_version || configured || live_reload_enabled FROM infos",
+               "10000000-0000-4000-8000-00000000000126.0811");
         expect("SELECT COUNT(*) FROM infos", "1");
         expect("SELECT COUNT(*) FROM contexttype", "5");
         expect("SELECT COUNT(*) FROM feature_extension", "31");
@@ -128,7 +129,8 @@ END_TEST
 
 START_TEST(tables_of_a_plugin) {
         static const char *const one[] = {"CREATE TABLE note (id INTEGER); INSERT INTO note VALUES (1)", NULL};
-        static const char *const two[] = {"CREATE TABLE note (id INTEGER); INSERT INTO note VALUES (1)", "INSERT INTO note VALUES (2)", NULL};
+        static const char *const two[] = {"CREATE TABLE note (id INTEGER); INSERT INTO note VALUES (1)",
+                                          "INSERT INTO note VALUES (2)", NULL};
         static const char *const bad[] = {"CREATE TABLE half (id INTEGER); INSERT INTO nowhere VALUES (1)", NULL};
 
         ck_assert_int_eq(migrate_plugin(db, "note", one, error, sizeof(error)), 1);

@@ -26,10 +26,12 @@ static const struct wazo_field band_fields[] = {
         {"leader_uuid", WAZO_UUID, WAZO_HIDDEN, .column = "leader_uuid"},
         {"tags", WAZO_LIST, .item = &(const struct wazo_field) {"", WAZO_STRING}, .preset = "[]",
          .relation = &(const struct wazo_relation) {.sql = "SELECT band_id AS _owner, tag AS value FROM band_tag WHERE band_id IN (%s) ORDER BY n",
-                                                    .table = "band_tag", .owner_column = "band_id", .order_column = "n", .value_column = "tag"}},
+                                                    .table = "band_tag", .owner_column = "band_id",
+                                                    .order_column = "n", .value_column = "tag"}},
         {"leader", WAZO_OBJECT, WAZO_READ_ONLY,
          .fields = (const struct wazo_field[]) {{"uuid", WAZO_UUID}, {"name", WAZO_STRING}, {"links", WAZO_LINKS, .link = &(const struct wazo_link) {"musicians", "/musicians/", "uuid"}}, {}},
-         .relation = &(const struct wazo_relation) {.owner = "leader_uuid", .sql = "SELECT uuid AS _owner, uuid, name FROM musician WHERE uuid IN (%s)"}},
+         .relation = &(const struct wazo_relation) {.owner = "leader_uuid",
+                                                    .sql = "SELECT uuid AS _owner, uuid, name FROM musician WHERE uuid IN (%s)"}},
         {"links", WAZO_LINKS, .link = &(const struct wazo_link) {"bands", "/bands/", "id"}},
         {},
 };
@@ -39,7 +41,8 @@ static const struct wazo_column band_columns[] = {{"name", WAZO_SEARCH}, {"volum
 static const struct wazo_model band_model = {.name = "Band", .table = "band", .fields = band_fields, .tenant = "band.tenant_uuid",
                                              .columns = band_columns, .order = "name"};
 
-static int refuse_silence(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *data) {
+static int refuse_silence(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                          const json_t *before, const void *data) {
         if (wazo_integer(object, "volume") > 0)
                 return 0;
         return wazo_error_resource(ctx, json_pack("{s:O,s:o,s:n}", "name", json_object_get(object, "name"), "uuid",
@@ -86,9 +89,12 @@ static int create_with_band(struct wazo_context *ctx, const struct wazo_service 
 
 static const struct wazo_rule musician_rules[] = {{wazo_rule_unique, &(const struct wazo_unique) {.fields = "name"}}, {}};
 static const struct wazo_validator musician_validator = {.create = musician_rules};
-static const struct wazo_service musician_service = {.model = &musician_model, .validator = &musician_validator, .create = create_with_band};
+static const struct wazo_service musician_service = {.model = &musician_model,
+                                                     .validator = &musician_validator,
+                                                     .create = create_with_band};
 
-static int loud_view(struct wazo_context *ctx, const struct wazo_resource *resource, const char *view, const json_t *objects, json_t **outputs) {
+static int loud_view(struct wazo_context *ctx, const struct wazo_resource *resource, const char *view,
+                     const json_t *objects, json_t **outputs) {
         if (!streq(view, "loud"))
                 return wazo_error_input(ctx, NULL, "view '%s' does not exist", view);
         json_decref(*outputs);
@@ -99,8 +105,10 @@ static int loud_view(struct wazo_context *ctx, const struct wazo_resource *resou
 static const struct wazo_resource bands = {.path = "/bands", .parameter = "band_id", .key = WAZO_KEY_BOTH, .acl = "x.bands",
                                            .service = &band_service, .view = loud_view,
                                            .terms = {[WAZO_CREATE] = &(const struct wazo_terms) {.attempt = 60, .class = "import"}}};
-static const struct wazo_resource musicians = {.path = "/musicians", .parameter = "musician_uuid", .key = WAZO_KEY_UUID, .acl = "x.musicians",
-                                               .service = &musician_service, .methods = WAZO_METHOD(WAZO_CREATE) | WAZO_METHOD(WAZO_GET)};
+static const struct wazo_resource musicians = {.path = "/musicians", .parameter = "musician_uuid",
+                                               .key = WAZO_KEY_UUID, .acl = "x.musicians",
+                                               .service = &musician_service,
+                                               .methods = WAZO_METHOD(WAZO_CREATE) | WAZO_METHOD(WAZO_GET)};
 
 /* ----- a dao without SQL: three rooms in memory, deleted when the request is committed ----- */
 
@@ -118,8 +126,8 @@ static int room_get(struct wazo_context *ctx, const struct wazo_service *service
         return 0;
 }
 
-static int room_list(struct wazo_context *ctx, const struct wazo_service *service, const struct wazo_query *query, json_t **ret_items,
-                     int64_t *ret_total) {
+static int room_list(struct wazo_context *ctx, const struct wazo_service *service, const struct wazo_query *query,
+                     json_t **ret_items, int64_t *ret_total) {
         *ret_items = json_array();
         for (int i = 0; i < 3; i++)
                 if (room_there[i])
@@ -170,12 +178,14 @@ static const struct wazo_association leads = {
         .right = {"musician", "musician_uuid", WAZO_KEY_UUID, &musician_service},
         .holder = "leader_uuid",
         .associated = {.name = "leader_associated", .routing_key = "config.bands.{band.id}.leaders.{musician.uuid}.updated",
-                       .data = "band.id musician_uuid=musician.uuid", .scope = WAZO_TO_USER, .user = "musician.uuid", .headers = "band_uuid=band.uuid"},
+                       .data = "band.id musician_uuid=musician.uuid", .scope = WAZO_TO_USER, .user = "musician.uuid",
+                       .headers = "band_uuid=band.uuid"},
         .dissociated = {.name = "leader_dissociated", .routing_key = "x", .data = "band.id"},
         .reload = "b,c",
 };
 
-static int check_drummers(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *data) {
+static int check_drummers(struct wazo_context *ctx, const struct wazo_association *association,
+                          struct wazo_pair *pair, const void *data) {
         return streq(strempty(wazo_string(pair->body, "plays")), data)
                        ? wazo_error_resource(ctx, NULL, "%s is a %s", wazo_string(pair->right, "name"), (const char *) data)
                        : 0;
@@ -201,7 +211,8 @@ static const struct wazo_association line_up = {
         .right = {.name = "musician", .key = WAZO_KEY_UUID, .service = &musician_service},
         .table = "plays", .left_column = "band_id", .right_column = "musician_uuid", .where = "kind = 'l'", .constants = "kind='l'",
         .order_column = "n", .fields = plays_fields, .member = "musicians",
-        .associated = {.name = "line_up_associated", .routing_key = "k", .data = "uuids=musicians.musician.uuid fees=musicians.fee"},
+        .associated = {.name = "line_up_associated", .routing_key = "k",
+                       .data = "uuids=musicians.musician.uuid fees=musicians.fee"},
 };
 
 static const struct wazo_association *const associations[] = {&leads, &plays, &line_up, NULL};
@@ -251,8 +262,8 @@ static int bad_job(struct wazo_context *ctx) {
 
 static int heard(struct wazo_context *ctx, const json_t *event) {
         const char *then = wazo_string(event, "then");
-        int r = wazo_execute(ctx, "INSERT INTO musician (uuid, tenant_uuid, name) VALUES (?, ?, 'heard')", "ss", wazo_string(event, "uuid"),
-                             wazo_tenant(ctx));
+        int r = wazo_execute(ctx, "INSERT INTO musician (uuid, tenant_uuid, name) VALUES (?, ?, 'heard')", "ss",
+                             wazo_string(event, "uuid"), wazo_tenant(ctx));
 
         if (r >= 0 && then)
                 return strcmp(then, "refuse") == 0   ? wazo_error_input(ctx, NULL, "no such band")
@@ -263,7 +274,9 @@ static int heard(struct wazo_context *ctx, const json_t *event) {
         return r < 0 ? r : 0;
 }
 
-static const struct wazo_setting settings[] = {{"separator", WAZO_STRING, .preset = "\",\""}, {"size", WAZO_INTEGER, .range = WAZO_BETWEEN(1, 9), .preset = "3"}, {}};
+static const struct wazo_setting settings[] = {{"separator", WAZO_STRING, .preset = "\",\""},
+                                               {"size", WAZO_INTEGER, .range = WAZO_BETWEEN(1, 9), .preset = "3"},
+                                               {}};
 static const struct wazo_job jobs[] = {{"job", 60, job}, {"bad", 60, bad_job}, {}};
 static const struct wazo_subscription subscriptions[] = {{"tenant_added", heard}, {}};
 
@@ -329,7 +342,8 @@ START_TEST(fields_of_all_kinds) {
         ck_assert_int_eq(wazo_string(band, "created_at")[10], 'T');
         ck_assert_str_eq(json_string_value(json_array_get(json_object_get(band, "tags"), 0)), "y");
         expect_sql("SELECT secret || founder FROM band", "sf");
-        expect("PUT", "/bands/1", "{\"founder\": \"g\", \"volume\": null}", 400, "[\"Input Error - volume: ['Field may not be null.']\"]\n");
+        expect("PUT", "/bands/1", "{\"founder\": \"g\", \"volume\": null}", 400,
+               "[\"Input Error - volume: ['Field may not be null.']\"]\n");
         expect("PUT", "/bands/1", "{\"founder\": \"g\", \"tags\": []}", 204, "");
         expect_sql("SELECT founder || (SELECT COUNT(*) FROM band_tag) FROM band", "f0");
         (void) snprintf(path, sizeof(path), "/bands/%s", wazo_string(band, "uuid"));
@@ -348,7 +362,8 @@ END_TEST
 
 START_TEST(rules_run_in_order) {
         (void) testing_run(t, "POST", "/bands", "{\"name\": \"a\"}", 201);
-        expect("POST", "/bands", "{\"name\": \"a\", \"volume\": 0}", 400, "[\"Resource Error - Band already exists ('name': 'a')\"]\n");
+        expect("POST", "/bands", "{\"name\": \"a\", \"volume\": 0}", 400,
+               "[\"Resource Error - Band already exists ('name': 'a')\"]\n");
         expect("PUT", "/bands/1", "{\"name\": \"a\"}", 204, "");
         ck_assert_ptr_nonnull(strstr(testing_run(t, "POST", "/bands", "{\"name\": \"b\", \"volume\": 0}", 400),
                                      "Resource Error - Band is silent ('name': 'b', 'uuid': UUID('"));
@@ -428,7 +443,8 @@ START_TEST(rows_with_columns_of_their_own) {
         expect_sql("SELECT kind || plays || fee FROM plays", "mdrums0");
         expect_sql("SELECT group_concat(json_extract(payload, '$.data')) FROM outbox", "{\"plays\":\"bass\",\"fee\":7}");
         expect("DELETE", path, NULL, 204, "");
-        expect_sql("SELECT json_extract(payload, '$.data') FROM outbox WHERE name = 'plays_dissociated'", "{\"plays\":\"drums\",\"fee\":0}");
+        expect_sql("SELECT json_extract(payload, '$.data') FROM outbox WHERE name = 'plays_dissociated'",
+                   "{\"plays\":\"drums\",\"fee\":0}");
         expect_sql("SELECT COUNT(*) FROM plays", "0");
 }
 END_TEST
@@ -457,7 +473,8 @@ START_TEST(a_service_calls_another) {
         (void) testing_run(t, "POST", "/musicians", "{\"name\": \"m\", \"band\": \"b\"}", 201);
         expect_sql("SELECT (SELECT name FROM band) || (SELECT name FROM musician) || (SELECT COUNT(*) FROM outbox)", "bm1");
         /* The second half fails: the first is undone, with its event. */
-        expect("POST", "/musicians", "{\"name\": \"m\", \"band\": \"c\"}", 400, "[\"Resource Error - Musician already exists ('name': 'm')\"]\n");
+        expect("POST", "/musicians", "{\"name\": \"m\", \"band\": \"c\"}", 400,
+               "[\"Resource Error - Musician already exists ('name': 'm')\"]\n");
         expect_sql("SELECT (SELECT COUNT(*) FROM band) || (SELECT COUNT(*) FROM outbox)", "11");
 }
 END_TEST
@@ -529,15 +546,18 @@ static const struct {
 
 START_TEST(events_that_fail) {
         ck_assert_uint_eq(testing_event(t, "tenant_added", bad_events[_i].body), bad_events[_i].status);
-        ck_assert_msg(strncmp(strempty(t->reply.body), bad_events[_i].text, strlen(bad_events[_i].text)) == 0, "%s", strempty(t->reply.body));
+        ck_assert_msg(strncmp(strempty(t->reply.body), bad_events[_i].text, strlen(bad_events[_i].text)) == 0, "%s",
+                      strempty(t->reply.body));
         expect_sql("SELECT COUNT(*) FROM musician", "0");
 }
 END_TEST
 
 static int host_of(const char *slice, char *error, size_t size) {
         struct wazo_host *host = NULL;
-        int r = wazo_host_new(&(const struct wazo_host_setup) {.plugin = &wazo_plugin, .slice = slice, .slice_size = strlen(slice)}, &host,
-                              error, size);
+        int r = wazo_host_new(&(const struct wazo_host_setup) {.plugin = &wazo_plugin,
+                                                               .slice = slice,
+                                                               .slice_size = strlen(slice)},
+                              &host, error, size);
 
         wazo_host_free(host);
         return r;
@@ -549,7 +569,9 @@ START_TEST(settings_are_checked) {
         ck_assert_int_eq(host_of("{\"config\": {\"size\": 4}}", error, sizeof(error)), 0);
         ck_assert_int_eq(host_of("{}", error, sizeof(error)), 0);
         ck_assert_int_eq(host_of("{\"config\": {\"size\": 10}}", error, sizeof(error)), -EINVAL);
-        ck_assert_str_eq(error, "setting size of plugin music: ['Must be greater than or equal to 1 and less than or equal to 9.']");
+        ck_assert_str_eq(
+                error,
+                "setting size of plugin music: ['Must be greater than or equal to 1 and less than or equal to 9.']");
         ck_assert_int_eq(host_of("[", error, sizeof(error)), -EINVAL);
         ck_assert_int_eq(host_of("{}", NULL, 0), 0);
 }
@@ -572,7 +594,9 @@ START_TEST(description) {
         char *text = NULL, error[256];
         const json_t *create, *op;
 
-        ck_assert_msg(wazo_plugin_describe(&wazo_plugin, "0123456789012345678901234567890123456789", &text, error, sizeof(error)) == 0, "%s", error);
+        ck_assert_msg(wazo_plugin_describe(&wazo_plugin, "0123456789012345678901234567890123456789", &text, error,
+                                           sizeof(error)) == 0,
+                      "%s", error);
         d = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         free(text);
         ck_assert_ptr_nonnull(d);
@@ -582,7 +606,9 @@ START_TEST(description) {
         ck_assert_int_eq(wazo_integer(create, "attempt"), 60);
         ck_assert_str_eq(json_string_value(json_array_get(json_object_get(create, "secrets"), 0)), "secret");
         ck_assert_str_eq(wazo_string(json_array_get(json_object_get(d, "routes"), 1), "path"), "/bands/{band_id:int_or_uuid}");
-        op = json_array_get(json_object_get(json_array_get(json_object_get(d, "routes"), json_array_size(json_object_get(d, "routes")) - 1), "operations"), 0);
+        op = json_array_get(json_object_get(json_array_get(json_object_get(d, "routes"),
+                                                           json_array_size(json_object_get(d, "routes")) - 1),
+                                                           "operations"), 0);
         ck_assert(json_is_null(json_object_get(op, "acl")));
         ck_assert_str_eq(wazo_string(json_array_get(json_object_get(d, "subscriptions"), 0), "event"), "tenant_added");
         ck_assert_int_eq(wazo_integer(json_array_get(json_object_get(d, "config"), 1), "max"), 9);
@@ -604,7 +630,8 @@ static int describe_with(const struct wazo_resource *const *list, char *error, s
 START_TEST(contradictions_are_told) {
         const struct wazo_field no_relation[] = {{"id", WAZO_INTEGER, .column = "id"}, {"x", WAZO_LIST, .relation = &(const struct wazo_relation) {.sql = "SELECT 1"}}, {}};
         const struct wazo_field bad_preset[] = {{"id", WAZO_INTEGER, .column = "id", .preset = "yes"}, {}};
-        const struct wazo_model relation_model = {.name = "X", .table = "x", .fields = no_relation}, preset_model = {.name = "X", .table = "x", .fields = bad_preset};
+        const struct wazo_model relation_model = {.name = "X", .table = "x", .fields = no_relation},
+                                preset_model = {.name = "X", .table = "x", .fields = bad_preset};
         const struct wazo_service a = {.model = &relation_model}, b = {.model = &preset_model};
         const struct wazo_resource ra = {.path = "/x", .parameter = "id", .acl = "x", .service = &a};
         const struct wazo_resource rb = {.path = "/x", .parameter = "id", .acl = "x", .service = &b};

@@ -19,10 +19,12 @@ static const struct wazo_field fields[] = {
         {},
 };
 static const struct wazo_column columns[] = {
-        {"name", WAZO_SEARCH}, {"enabled", WAZO_SEARCH}, {"mode"}, {"id", WAZO_SPLIT}, {"type", WAZO_SEARCH, .expression = "context.contexttype"}, {},
+        {"name", WAZO_SEARCH}, {"enabled", WAZO_SEARCH}, {"mode"}, {"id", WAZO_SPLIT},
+        {"type", WAZO_SEARCH, .expression = "context.contexttype"}, {},
 };
 static const struct wazo_model model = {
-        .name = "Box", .table = "box", .fields = fields, .join = "JOIN context ON context.name = box.context", .where = "box.template = false",
+        .name = "Box", .table = "box", .fields = fields, .join = "JOIN context ON context.name = box.context",
+        .where = "box.template = false",
         .tenant = "context.tenant_uuid", .columns = columns, .order = "name",
 };
 static const struct wazo_model plain = {.name = "Box", .table = "box", .fields = fields};
@@ -68,10 +70,12 @@ START_TEST(gets) {
         _cleanup_text_ struct text t = TEXT_NULL;
         _wazo_unref_ json_t *unknown = json_pack("{s:i}", "unknown", 1);
 
-        check_get(&model, json_pack("{s:i}", "id", 3), true, SELECT " AND box.uniqueid = ? AND context.tenant_uuid IN (?, ?) LIMIT 1", "3 't1' 't2'");
+        check_get(&model, json_pack("{s:i}", "id", 3), true,
+                  SELECT " AND box.uniqueid = ? AND context.tenant_uuid IN (?, ?) LIMIT 1", "3 't1' 't2'");
         check_get(&model, json_pack("{s:s,s:b}", "mode", "deny", "enabled", 1), false,
                   SELECT " AND box.authorization = ? AND box.commented = ? LIMIT 1", "'0' 0");
-        check_get(&model, json_pack("{s:n,s:n}", "name", "mode"), false, SELECT " AND box.fullname = ? AND box.authorization IS NULL LIMIT 1", "''");
+        check_get(&model, json_pack("{s:n,s:n}", "name", "mode"), false,
+                  SELECT " AND box.fullname = ? AND box.authorization IS NULL LIMIT 1", "''");
         check_get(&plain, json_pack("{s:s}", "protocol", "sip"), true,
                   "SELECT box.uniqueid, NULL, box.fullname, box.commented, box.authorization, (CASE WHEN x THEN 'sip' END) FROM box WHERE 1 = 1 "
                   "AND (CASE WHEN x THEN 'sip' END) = ? LIMIT 1",
@@ -80,10 +84,13 @@ START_TEST(gets) {
 }
 END_TEST
 
-static void check_list(enum db_dialect dialect, const struct wazo_query *query, bool count, const char *rest, const char *expected) {
+static void check_list(enum db_dialect dialect, const struct wazo_query *query, bool count, const char *rest,
+                       const char *expected) {
         _cleanup_values_ struct values values = VALUES_NULL;
         _cleanup_text_ struct text t = TEXT_NULL;
-        const char *from = count ? "SELECT COUNT(*) FROM box JOIN context ON context.name = box.context WHERE box.template = false" : SELECT;
+        const char *from =
+                count ? "SELECT COUNT(*) FROM box JOIN context ON context.name = box.context WHERE box.template = false"
+                      : SELECT;
         int r = query_list(&ctx, dialect, &model, query, count, true, &t, &values);
 
         if (!rest) {
@@ -102,8 +109,10 @@ START_TEST(lists) {
         check_list(DB_SQLITE, &(const struct wazo_query) {0}, false, " AND context.tenant_uuid = ?" ORDER, "'t1'");
         check_list(DB_SQLITE, &(const struct wazo_query) {.recurse = true, .limit = 5, .offset = 2}, false,
                    " AND context.tenant_uuid IN (?, ?)" ORDER " LIMIT ? OFFSET ?", "'t1' 't2' 5 2");
-        check_list(DB_SQLITE, &(const struct wazo_query) {.offset = 2}, false, " AND context.tenant_uuid = ?" ORDER " LIMIT -1 OFFSET ?", "'t1' 2");
-        check_list(DB_POSTGRESQL, &(const struct wazo_query) {.offset = 2}, false, " AND context.tenant_uuid = ?" ORDER " OFFSET ?", "'t1' 2");
+        check_list(DB_SQLITE, &(const struct wazo_query) {.offset = 2}, false,
+                   " AND context.tenant_uuid = ?" ORDER " LIMIT -1 OFFSET ?", "'t1' 2");
+        check_list(DB_POSTGRESQL, &(const struct wazo_query) {.offset = 2}, false,
+                   " AND context.tenant_uuid = ?" ORDER " OFFSET ?", "'t1' 2");
         check_list(DB_SQLITE, &(const struct wazo_query) {.order = "enabled", .descending = true}, false,
                    " AND context.tenant_uuid = ? ORDER BY (box.commented = 0) DESC NULLS FIRST, box.uniqueid DESC", "'t1'");
         check_list(DB_SQLITE, &(const struct wazo_query) {.order = "type"}, false,

@@ -72,7 +72,8 @@ static int parse(const char *text, size_t size, json_t **ret) {
 }
 
 START_TEST(json_in) {
-        static const char *const refused[] = {"", " ", "{", "{\"a\": 1}x", "a=b", "{\"a\": \"\\u0000\"}", "\"\xff\"", "\"\xed\xa0\x80\"",
+        static const char *const refused[] = {"", " ", "{", "{\"a\": 1}x", "a=b", "{\"a\": \"\\u0000\"}", "\"\xff\"",
+                                              "\"\xed\xa0\x80\"",
                                               "{\"a\": 99999999999999999999}", "[1e999]", "'a'", "{\"a\": NaN}", "\"\\ud800\"", "\"a\\"};
         char deep[512];
         json_t *value = NULL;
@@ -117,8 +118,8 @@ START_TEST(folding) {
 END_TEST
 
 START_TEST(event_texts) {
-        _wazo_unref_ json_t *object = json_pack("{s:{s:i,s:s,s:n},s:[{s:i},{s:i}],s:i}", "line", "id", 3, "name", "x", "none", "users",
-                                                "id", 1, "id", 2, "main", 1);
+        _wazo_unref_ json_t *object = json_pack("{s:{s:i,s:s,s:n},s:[{s:i},{s:i}],s:i}", "line", "id", 3, "name", "x",
+                                                "none", "users", "id", 1, "id", 2, "main", 1);
         _wazo_unref_ json_t *data = json_object();
         _cleanup_text_ struct text key = TEXT_NULL, dumped = TEXT_NULL;
 
@@ -128,7 +129,9 @@ START_TEST(event_texts) {
         ck_assert_int_eq(data_collect("line.id line.name line_id=line.id ids=users.id main absent", object, data), 0);
         dump_add(&dumped, data);
         ck_assert_int_eq(text_end(&dumped), 0);
-        ck_assert_str_eq(dumped.data, "{\"line\": {\"id\": 3, \"name\": \"x\"}, \"line_id\": 3, \"ids\": [1, 2], \"main\": 1, \"absent\": null}");
+        ck_assert_str_eq(
+                dumped.data,
+                "{\"line\": {\"id\": 3, \"name\": \"x\"}, \"line_id\": 3, \"ids\": [1, 2], \"main\": 1, \"absent\": null}");
 }
 END_TEST
 
@@ -167,7 +170,8 @@ START_TEST(columns) {
         check_column(DB_SQLITE, &empty, db_text(""), "null");
         check_column(DB_SQLITE, &empty, db_text("x"), "\"x\"");
         check_column(DB_SQLITE, &pairs, db_text("[[\"a\", \"b\"]]"), "[[\"a\", \"b\"]]");
-        check_column(DB_POSTGRESQL, &pairs, db_text("{{\"a\",\"b c\"},{\"d\\\"\\\\\",\"e\"}}"), "[[\"a\", \"b c\"], [\"d\\\"\\\\\", \"e\"]]");
+        check_column(DB_POSTGRESQL, &pairs, db_text("{{\"a\",\"b c\"},{\"d\\\"\\\\\",\"e\"}}"),
+                     "[[\"a\", \"b c\"], [\"d\\\"\\\\\", \"e\"]]");
         check_column(DB_SQLITE, &mode, db_text("1"), "\"allow\"");
         check_column(DB_SQLITE, &stamp, db_text("2026-01-02 03:04:05.1"), "\"2026-01-02T03:04:05.100000\"");
 }
@@ -176,7 +180,8 @@ END_TEST
 START_TEST(postgres_array_plain) {
         const struct wazo_field pairs = {"options", WAZO_LIST, .store = WAZO_AS_PAIRS};
         struct db_value value = db_text("{{a,b},{c,d}}"), none = db_text("{}");
-        _wazo_unref_ json_t *two = field_from_db(DB_POSTGRESQL, &pairs, &value), *zero = field_from_db(DB_POSTGRESQL, &pairs, &none);
+        _wazo_unref_ json_t *two = field_from_db(DB_POSTGRESQL, &pairs, &value),
+                            *zero = field_from_db(DB_POSTGRESQL, &pairs, &none);
 
         ck_assert_uint_eq(json_array_size(two), 2);
         ck_assert_str_eq(json_string_value(json_array_get(json_array_get(two, 1), 0)), "c");

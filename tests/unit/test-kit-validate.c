@@ -11,7 +11,9 @@ const struct wazo_plugin wazo_plugin = {.abi = WAZO_PLUGIN_ABI, .size = sizeof(s
 static const struct wazo_choice modes[] = {{"allow", NULL}, {"deny", NULL}, {}};
 static const struct wazo_field any = {"", WAZO_ANY};
 static const struct wazo_field text = {"", WAZO_STRING};
-static const struct wazo_field pair = {"", WAZO_LIST, .item = &(const struct wazo_field) {"", WAZO_STRING, .length = WAZO_BETWEEN(1, 4)},
+static const struct wazo_field pair = {"", WAZO_LIST,
+                                       .item = &(const struct wazo_field) {"", WAZO_STRING,
+                                                                           .length = WAZO_BETWEEN(1, 4)},
                                        .length = WAZO_BETWEEN(2, 2)};
 
 static const struct wazo_field string = {"f", WAZO_STRING};
@@ -35,8 +37,12 @@ static const struct wazo_field digits = {"f", WAZO_STRING, .check = wazo_check_d
 static const struct wazo_field list = {"f", WAZO_LIST, .item = &text};
 static const struct wazo_field free_list = {"f", WAZO_LIST};
 static const struct wazo_field pairs = {"f", WAZO_LIST, .item = &pair, .length = WAZO_AT_MOST(2)};
-static const struct wazo_field nested = {"f", WAZO_OBJECT, .fields = (const struct wazo_field[]) {{"a", WAZO_INTEGER, WAZO_REQUIRED}, {"b", WAZO_STRING, .preset = "\"x\""}, {}}};
-static const struct wazo_field nested_list = {"f", WAZO_LIST, .fields = (const struct wazo_field[]) {{"a", WAZO_INTEGER, WAZO_REQUIRED}, {}}};
+static const struct wazo_field nested = {"f", WAZO_OBJECT,
+                                         .fields = (const struct wazo_field[]) {{"a", WAZO_INTEGER, WAZO_REQUIRED},
+                                                                                {"b", WAZO_STRING, .preset = "\"x\""},
+                                                                                {}}};
+static const struct wazo_field nested_list =
+        {"f", WAZO_LIST, .fields = (const struct wazo_field[]) {{"a", WAZO_INTEGER, WAZO_REQUIRED}, {}}};
 
 static const struct {
         const struct wazo_field *field;
@@ -141,9 +147,11 @@ START_TEST(value) {
         }
         python = errors ? wazo_python(errors) : NULL;
         if (cases[_i].out)
-                ck_assert_msg(out && streq(dumped.data, cases[_i].out), "%s: %s %s", cases[_i].in, strempty(dumped.data), strempty(python));
+                ck_assert_msg(out && streq(dumped.data, cases[_i].out), "%s: %s %s", cases[_i].in,
+                              strempty(dumped.data), strempty(python));
         else
-                ck_assert_msg(python && streq(python, cases[_i].errors), "%s: %s %s", cases[_i].in, strempty(dumped.data), strempty(python));
+                ck_assert_msg(python && streq(python, cases[_i].errors), "%s: %s %s", cases[_i].in,
+                              strempty(dumped.data), strempty(python));
 }
 END_TEST
 

@@ -28,7 +28,8 @@ static const char *fill(const char *path) {
 
         if (!at)
                 return path;
-        (void) snprintf(filled, sizeof(filled), "%.*s%s%s", (int) (at - path), path, sql_text("SELECT uuid FROM endpoint_sip WHERE template = false"), at + 5);
+        (void) snprintf(filled, sizeof(filled), "%.*s%s%s", (int) (at - path), path,
+                        sql_text("SELECT uuid FROM endpoint_sip WHERE template = false"), at + 5);
         return filled;
 }
 
@@ -38,7 +39,8 @@ static void run_steps(const struct step *steps, size_t n) {
 
                 call(s->plugin, s->method, fill(s->path), s->body, s->status);
                 got = outbox_whole();
-                ck_assert_msg(streq(got, s->rows), "%s %s %s:\n%s\ninstead of\n%s", s->method, s->path, strempty(s->body), got, s->rows);
+                ck_assert_msg(streq(got, s->rows), "%s %s %s:\n%s\ninstead of\n%s", s->method, s->path,
+                              strempty(s->body), got, s->rows);
         }
 }
 #define run(steps) run_steps(steps, ELEMENTSOF(steps))
@@ -109,7 +111,9 @@ START_TEST(users) {
 }
 END_TEST
 
-#define LINE(verb, protocol, name) "line/1 line_" verb " config.line." verb " T * {'id': 1, 'protocol': " protocol ", 'name': " name ", 'tenant_uuid': 'T'}\n"
+#define LINE(verb, protocol, name) \
+        "line/1 line_" verb " config.line." verb " T * {'id': 1, 'protocol': " protocol ", 'name': " name \
+        ", 'tenant_uuid': 'T'}\n"
 #define LINE_RELOAD RELOAD(PJSIP ", " DIALPLAN ", " SCCP)
 
 START_TEST(lines) {
@@ -127,11 +131,14 @@ START_TEST(lines) {
 }
 END_TEST
 
-#define EXTENSION(verb, exten) "extension/1 extension_" verb " config.extensions." verb " T * {'id': 1, 'exten': '" exten "', 'context': 'inside'}\n"
+#define EXTENSION(verb, exten) \
+        "extension/1 extension_" verb " config.extensions." verb " T * {'id': 1, 'exten': '" exten \
+        "', 'context': 'inside'}\n"
 
 START_TEST(extensions) {
         static const struct step steps[] = {
-                {"extension", "POST", "/extensions", "{'exten': '1001', 'context': 'inside'}", 201, RELOAD(DIALPLAN) EXTENSION("created", "1001")},
+                {"extension", "POST", "/extensions", "{'exten': '1001', 'context': 'inside'}", 201,
+                 RELOAD(DIALPLAN) EXTENSION("created", "1001")},
                 {"extension", "POST", "/extensions", "{'exten': '1001', 'context': 'inside'}", 400, ""},
                 {"extension", "PUT", "/extensions/1", "{}", 204, EXTENSION("edited", "1001")},
                 {"extension", "PUT", "/extensions/1", "{'exten': '1002'}", 204,
@@ -175,7 +182,8 @@ START_TEST(voicemails) {
                  "user/U1 user_voicemail_dissociated config.users.U1.voicemails.deleted T U1 {'user_uuid': 'U1', 'voicemail_id': 1}\n"},
                 {"user_voicemail", "DELETE", "/users/1/voicemails", NULL, 204, ""},
                 {"voicemail", "DELETE", "/voicemails/1", NULL, 204,
-                 RELOAD(VOICEMAIL) "sysconfd GET /delete_voicemail?{'mailbox': '1002', 'context': 'other'}\n" VOICEMAIL_EVENT("deleted")},
+                 RELOAD(VOICEMAIL) "sysconfd GET /delete_voicemail?{'mailbox': '1002', 'context': 'other'}\n" VOICEMAIL_EVENT(
+                         "deleted")},
                 /* Created and associated in one request: one reload for both. */
                 {"user_voicemail", "POST", "/users/1/voicemails", "{'name': 'v', 'number': '1003', 'context': 'inside'}", 201,
                  RELOAD(VOICEMAIL ", " PJSIP ", " SCCP) "voicemail/2 voicemail_created config.voicemail.created T * {'id': 2}\n"
@@ -201,7 +209,8 @@ END_TEST
 
 START_TEST(sip_endpoints) {
         static const struct step steps[] = {
-                {"endpoint_sip", "POST", "/endpoints/sip", "{'name': 'ep', 'label': 'E', " SIP_OPTIONS "}", 201, SIP("U1", "created", "E", "null")},
+                {"endpoint_sip", "POST", "/endpoints/sip", "{'name': 'ep', 'label': 'E', " SIP_OPTIONS "}", 201,
+                 SIP("U1", "created", "E", "null")},
                 {"endpoint_sip", "PUT", "/endpoints/sip/{sip}", "{'label': 'F'}", 204, SIP_RELOAD SIP("U1", "edited", "F", "null")},
                 {"endpoint_sip", "PUT", "/endpoints/sip/{sip}", "{}", 204, SIP_RELOAD SIP("U1", "edited", "F", "null")},
                 {"endpoint_sip", "PUT", "/endpoints/sip/{sip}", "{'name': 'a b'}", 400, ""},
@@ -229,9 +238,11 @@ END_TEST
 
 /* A user with a line, its SIP endpoint and its extension. */
 static const struct step phone[] = {
-        {"endpoint_sip", "POST", "/endpoints/sip", "{'name': 'ep', 'label': 'E', " SIP_OPTIONS "}", 201, SIP("U1", "created", "E", "null")},
+        {"endpoint_sip", "POST", "/endpoints/sip", "{'name': 'ep', 'label': 'E', " SIP_OPTIONS "}", 201,
+         SIP("U1", "created", "E", "null")},
         {"line", "POST", "/lines", "{'context': 'inside'}", 201, LINE_RELOAD LINE("created", "null", "null")},
-        {"extension", "POST", "/extensions", "{'exten': '1001', 'context': 'inside'}", 201, RELOAD(DIALPLAN) EXTENSION("created", "1001")},
+        {"extension", "POST", "/extensions", "{'exten': '1001', 'context': 'inside'}", 201,
+         RELOAD(DIALPLAN) EXTENSION("created", "1001")},
         {"user", "POST", "/users", "{'firstname': 'A'}", 201,
          RELOAD(DIALPLAN ", " SCCP ", " QUEUE ", " PJSIP)
          "user/U2 user_created config.user.created T * {'id': 1, 'uuid': 'U2', 'subscription_type': 0, 'created_at': 'NOW', 'tenant_uuid': 'T'}\n"},
@@ -248,10 +259,14 @@ START_TEST(phones) {
                 {"endpoint_sip", "PUT", "/endpoints/sip/{sip}", "{}", 204, SIP_RELOAD SIP("U1", "edited", "E", "{'id': 1}")},
                 {"line", "PUT", "/lines/1", "{'caller_id_name': 'y'}", 204, LINE_RELOAD LINE("edited", "'sip'", "'ep'")},
                 {"line_endpoint", "DELETE", "/lines/1/endpoints/sip/{sip}", NULL, 400, ""},
-                {"user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 1}]}", 204, USER_LINE_RELOAD USER_LINE("associated", "updated")},
-                {"user_line", "PUT", "/users/1/lines", "{'lines': []}", 204, USER_LINE_RELOAD USER_LINE("dissociated", "deleted")},
-                {"user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 1}]}", 204, USER_LINE_RELOAD USER_LINE("associated", "updated")},
-                {"user_line", "DELETE", "/users/1/lines/1", NULL, 204, USER_LINE_RELOAD USER_LINE("dissociated", "deleted")},
+                {"user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 1}]}", 204,
+                 USER_LINE_RELOAD USER_LINE("associated", "updated")},
+                {"user_line", "PUT", "/users/1/lines", "{'lines': []}", 204,
+                 USER_LINE_RELOAD USER_LINE("dissociated", "deleted")},
+                {"user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 1}]}", 204,
+                 USER_LINE_RELOAD USER_LINE("associated", "updated")},
+                {"user_line", "DELETE", "/users/1/lines/1", NULL, 204,
+                 USER_LINE_RELOAD USER_LINE("dissociated", "deleted")},
                 {"user_line", "DELETE", "/users/1/lines/1", NULL, 204, ""},
                 {"line_extension", "DELETE", "/lines/1/extensions/1", NULL, 204, LINE_EXTENSION("dissociated", "deleted")},
                 {"line_extension", "DELETE", "/lines/1/extensions/1", NULL, 204, ""},
@@ -316,17 +331,22 @@ END_TEST
 START_TEST(other_endpoints) {
         static const struct step steps[] = {
                 {"line", "POST", "/lines", "{'context': 'inside'}", 201, LINE_RELOAD LINE("created", "null", "null")},
-                {"line_endpoint", "PUT", "/lines/1/endpoints/sccp/5", NULL, 204, RELOAD(SCCP) OTHER_LINE("sccp", "associated", "updated", "'s5'", "")},
+                {"line_endpoint", "PUT", "/lines/1/endpoints/sccp/5", NULL, 204,
+                 RELOAD(SCCP) OTHER_LINE("sccp", "associated", "updated", "'s5'", "")},
                 {"line_endpoint", "PUT", "/lines/1/endpoints/sccp/5", NULL, 204, ""},
                 {"line_endpoint", "PUT", "/lines/1/endpoints/custom/5", NULL, 400, ""},
-                {"line_endpoint", "DELETE", "/lines/1/endpoints/sccp/5", NULL, 204, RELOAD(SCCP) OTHER_LINE("sccp", "dissociated", "deleted", "null", "")},
-                {"line_endpoint", "PUT", "/lines/1/endpoints/custom/5", NULL, 204, OTHER_LINE("custom", "associated", "updated", "'dahdi/1'", INTERFACE)},
-                {"line_endpoint", "DELETE", "/lines/1/endpoints/custom/5", NULL, 204, OTHER_LINE("custom", "dissociated", "deleted", "null", INTERFACE)},
+                {"line_endpoint", "DELETE", "/lines/1/endpoints/sccp/5", NULL, 204,
+                 RELOAD(SCCP) OTHER_LINE("sccp", "dissociated", "deleted", "null", "")},
+                {"line_endpoint", "PUT", "/lines/1/endpoints/custom/5", NULL, 204,
+                 OTHER_LINE("custom", "associated", "updated", "'dahdi/1'", INTERFACE)},
+                {"line_endpoint", "DELETE", "/lines/1/endpoints/custom/5", NULL, 204,
+                 OTHER_LINE("custom", "dissociated", "deleted", "null", INTERFACE)},
                 {"line_endpoint", "DELETE", "/lines/1/endpoints/custom/5", NULL, 204, ""},
         };
 
         make_contexts();
-        sql("INSERT INTO sccpline (id, tenant_uuid, name, context, cid_name, cid_num) VALUES (5, '" TENANT "', 's5', 'inside', '', '')");
+        sql("INSERT INTO sccpline (id, tenant_uuid, name, context, cid_name, cid_num) VALUES (5, '" TENANT
+            "', 's5', 'inside', '', '')");
         sql("INSERT INTO usercustom (id, tenant_uuid, interface, category) VALUES (5, '" TENANT "', 'dahdi/1', 'user')");
         run(steps);
 }
@@ -338,7 +358,8 @@ START_TEST(tenant_of_what_is_told) {
         static const struct step steps[] = {
                 /* Below: in the child's name, whoever asks. */
                 {"line", "POST", "/lines", "{'context': 'below'}", 201,
-                 LINE_RELOAD "line/1 line_created config.line.created S * {'id': 1, 'protocol': null, 'name': null, 'tenant_uuid': 'S'}\n"},
+                 LINE_RELOAD
+                 "line/1 line_created config.line.created S * {'id': 1, 'protocol': null, 'name': null, 'tenant_uuid': 'S'}\n"},
                 {"extension", "POST", "/extensions", "{'exten': '1001', 'context': 'below'}", 201,
                  RELOAD(DIALPLAN) "extension/1 extension_created config.extensions.created S * {'id': 1, 'exten': '1001', 'context': 'below'}\n"},
                 {"voicemail", "POST", "/voicemails", "{'name': 'v', 'number': '1001', 'context': 'below'}", 201,
@@ -354,8 +375,10 @@ END_TEST
 
 START_TEST(without_live_reload) {
         static const struct step steps[] = {
-                {"voicemail", "POST", "/voicemails", "{'name': 'v', 'number': '1001', 'context': 'inside'}", 201, VOICEMAIL_EVENT("created")},
-                {"voicemail", "PUT", "/voicemails/1", "{'number': '1002'}", 204, MOVED("1001", "inside", "1002", "inside") VOICEMAIL_EVENT("edited")},
+                {"voicemail", "POST", "/voicemails", "{'name': 'v', 'number': '1001', 'context': 'inside'}", 201,
+                 VOICEMAIL_EVENT("created")},
+                {"voicemail", "PUT", "/voicemails/1", "{'number': '1002'}", 204,
+                 MOVED("1001", "inside", "1002", "inside") VOICEMAIL_EVENT("edited")},
                 {"line", "POST", "/lines", "{'context': 'inside'}", 201, LINE("created", "null", "null")},
         };
 

@@ -95,7 +95,8 @@ START_TEST(test_names) {
         (void) snprintf(body, sizeof(body), "{'name': '%s'}", name);
         POST(body, 400, "['Input Error - name: [\\'Longer than maximum length 79\\']']");
         POST("{'name': 'general'}", 400, "['Resource Error - SIPEndpoint already exists (\\'name\\': \\'general\\')']");
-        POST("{'name': 'transport-udp'}", 400, "['Resource Error - SIPTransport already exists (\\'name\\': \\'transport-udp\\')']");
+        POST("{'name': 'transport-udp'}", 400,
+             "['Resource Error - SIPTransport already exists (\\'name\\': \\'transport-udp\\')']");
         with_templates();
         POST("{'name': 'child'}", 400, "['Resource Error - SIPEndpointTemplate already exists (\\'name\\': \\'child\\')']");
         as_tenant(OTHER_TENANT);
@@ -148,7 +149,8 @@ START_TEST(test_edit) {
         new_sip("{'name': 'abc', 'endpoint_section_options': [['language', 'fr_FR'], ['allow', 'all']], 'aor_section_options': [['contact', 'x']]}",
                 uuid);
         ck_assert_str_eq(outbox(), events("", "created", "null"));
-        expect("endpoint_sip", "PUT", endpoint_path(), "{'endpoint_section_options': [['webrtc', 'yes']], 'label': 'new'}", 204, "");
+        expect("endpoint_sip", "PUT", endpoint_path(),
+               "{'endpoint_section_options': [['webrtc', 'yes']], 'label': 'new'}", 204, "");
         ck_assert_str_eq(outbox(), events(reload, "edited", "'new'"));
         ck_assert_str_eq(sql_text("SELECT GROUP_CONCAT(t, ' ') FROM (SELECT key || '=' || value AS t FROM endpoint_sip_section_option ORDER BY key)"),
                          "contact=x webrtc=yes");
@@ -168,7 +170,8 @@ END_TEST
 START_TEST(test_transport) {
         char transport[37], body[128], text[160];
 
-        (void) snprintf(transport, sizeof(transport), "%s", sql_text("SELECT uuid FROM pjsip_transport WHERE name = 'transport-wss'"));
+        (void) snprintf(transport, sizeof(transport), "%s",
+                        sql_text("SELECT uuid FROM pjsip_transport WHERE name = 'transport-wss'"));
         (void) snprintf(body, sizeof(body), "{'transport': {'uuid': '%s'}}", transport);
         new_sip(body, uuid);
         ck_assert_str_eq(reply_string("transport.uuid"), transport);
@@ -187,7 +190,9 @@ START_TEST(test_templates) {
         char text[200];
 
         with_templates();
-        new_sip("{'name': 'abc', 'templates': [{'uuid': '" CHILD "'}, {'uuid': '" PARENT "'}], 'endpoint_section_options': [['callerid', 'me']]}", uuid);
+        new_sip("{'name': 'abc', 'templates': [{'uuid': '" CHILD "'}, {'uuid': '" PARENT
+                "'}], 'endpoint_section_options': [['callerid', 'me']]}",
+                uuid);
         ck_assert_str_eq(reply_string("templates.0.label"), "Child");
         ck_assert_str_eq(reply_string("templates.1.uuid"), PARENT);
         ck_assert_str_eq(sql_text("SELECT GROUP_CONCAT(priority, ' ') FROM "
@@ -215,14 +220,17 @@ START_TEST(test_merged) {
         char merged[160];
 
         with_templates();
-        new_sip("{'name': 'abc', 'templates': [{'uuid': '" CHILD "'}], 'endpoint_section_options': [['language', 'fr_FR'], ['callerid', 'me']]}", uuid);
+        new_sip("{'name': 'abc', 'templates': [{'uuid': '" CHILD
+                "'}], 'endpoint_section_options': [['language', 'fr_FR'], ['callerid', 'me']]}",
+                uuid);
         (void) snprintf(merged, sizeof(merged), "/endpoints/sip/%s?view=merged", uuid);
         expect("endpoint_sip", "GET", merged, NULL, 200, NULL);
         ck_assert_str_eq(reply_string("name"), "abc");
         ck_assert_str_eq(reply_string("aor_section_options.0.0"), "max_contacts");
         ck_assert_uint_eq(json_array_size(reply_member("endpoint_section_options")), 4);
         for (size_t i = 0; i < 4; i++) {
-                static const char *const expected[][2] = {{"allow", "!all,opus"}, {"language", "fr_FR"}, {"webrtc", "yes"}, {"callerid", "me"}};
+                static const char *const expected[][2] = {{"allow", "!all,opus"}, {"language", "fr_FR"},
+                                                          {"webrtc", "yes"}, {"callerid", "me"}};
                 const json_t *pair = json_array_get(reply_member("endpoint_section_options"), i);
                 bool found = false;
 
@@ -234,8 +242,9 @@ START_TEST(test_merged) {
         (void) snprintf(merged, sizeof(merged), "/endpoints/sip/%s?view=other", uuid);
         expect("endpoint_sip", "GET", merged, NULL, 400, "['Input Error - view: [\\'Must be one of: merged.\\']']");
         /* What comes later wins. */
-        expect("endpoint_sip", "PUT", endpoint_path(), "{'templates': [{'uuid': '" CHILD "'}, {'uuid': '" PARENT "'}], 'endpoint_section_options': []}",
-               204, "");
+        expect("endpoint_sip", "PUT", endpoint_path(),
+               "{'templates': [{'uuid': '" CHILD "'}, {'uuid': '" PARENT "'}], 'endpoint_section_options': []}", 204,
+               "");
         (void) snprintf(merged, sizeof(merged), "/endpoints/sip/%s?view=merged", uuid);
         expect("endpoint_sip", "GET", merged, NULL, 200, NULL);
         ck_assert_ptr_nonnull(strstr(reply_text(), "[\"allow\", \"!all,ulaw\"]"));
@@ -289,14 +298,16 @@ static const struct wazo_resource templates = {
 };
 static const struct wazo_resource *const resources[] = {&templates, NULL};
 static const struct wazo_plugin plugin = {
-        .abi = WAZO_PLUGIN_ABI, .size = sizeof(struct wazo_plugin), .name = "endpoint_sip_template", .version = "1", .resources = resources};
+        .abi = WAZO_PLUGIN_ABI, .size = sizeof(struct wazo_plugin), .name = "endpoint_sip_template", .version = "1",
+        .resources = resources};
 
 START_TEST(test_template_circles) {
         struct testing *t = testing_new(&plugin, NULL);
         char first[37], second[37], body[256], wanted[256];
         json_t *json;
 
-        (void) testing_run(t, "POST", "/endpoints/sip/templates", "{\"name\": \"first\", \"aor_section_options\": [[\"contact\", \"x\"]]}", 201);
+        (void) testing_run(t, "POST", "/endpoints/sip/templates",
+                           "{\"name\": \"first\", \"aor_section_options\": [[\"contact\", \"x\"]]}", 201);
         json = testing_json(t);
         (void) snprintf(first, sizeof(first), "%s", json_string_value(json_object_get(json, "uuid")));
         ck_assert_ptr_null(json_object_get(json, "line"));
@@ -321,7 +332,9 @@ START_TEST(test_template_circles) {
 END_TEST
 
 int main(void) {
-        const TTest *const tests[] = {test_create, test_random_name, test_names, test_options, test_edit, test_transport, test_templates, test_merged, test_template_circles, test_list_and_tenants, NULL};
+        const TTest *const tests[] = {test_create, test_random_name, test_names, test_options, test_edit,
+                                      test_transport, test_templates, test_merged, test_template_circles,
+                                      test_list_and_tenants, NULL};
 
         return run_tests("plugin-endpoint_sip", tests);
 }

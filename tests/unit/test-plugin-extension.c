@@ -21,9 +21,13 @@ START_TEST(test_events) {
         ck_assert_str_eq(outbox(), "reload: dialplan reload\n"
                                    "event: extension_created config.extensions.created {'id': 1, 'exten': '1001', 'context': 'internal'} *\n");
         PUT("1", "{}", 204, "");
-        ck_assert_str_eq(outbox(), "event: extension_edited config.extensions.edited {'id': 1, 'exten': '1001', 'context': 'internal'} *\n");
+        ck_assert_str_eq(
+                outbox(),
+                "event: extension_edited config.extensions.edited {'id': 1, 'exten': '1001', 'context': 'internal'} *\n");
         PUT("1", "{'enabled': true, 'exten': '1001'}", 204, "");
-        ck_assert_str_eq(outbox(), "event: extension_edited config.extensions.edited {'id': 1, 'exten': '1001', 'context': 'internal'} *\n");
+        ck_assert_str_eq(
+                outbox(),
+                "event: extension_edited config.extensions.edited {'id': 1, 'exten': '1001', 'context': 'internal'} *\n");
         PUT("1", "{'exten': '1002'}", 204, "");
         ck_assert_str_eq(outbox(),
                          "reload: dialplan reload, module reload res_pjsip.so, module reload chan_sccp.so, module reload app_queue.so\n"
@@ -70,19 +74,21 @@ START_TEST(test_patterns) {
                 const char *context, *exten;
                 bool fits;
         } cases[] = {
-                {"internal", "1001", true},  {"internal", "*98#", true},   {"internal", "_1XX.", true},  {"internal", "", false},
-                {"internal", "_", false},    {"internal", "+331", false},  {"internal", "1X", false},    {"internal", "_+33", false},
-                {"internal", "abc", false},  {"internal", "1 2", false},   {"incall", "5551000", true},  {"incall", "+331", false},
-                {"outcall", "_+33X.", true}, {"outcall", "+331", true},    {"outcall", "", true},        {"outcall", "_[1-9]N!", true},
-                {"outcall", "++", false},    {"outcall", "a", false},      {"internal", "_[1-4]-9.", true},
-                {"internal", "1001\\n", false},
+                {"internal", "1001", true},      {"internal", "*98#", true},     {"internal", "_1XX.", true},
+                {"internal", "", false},         {"internal", "_", false},       {"internal", "+331", false},
+                {"internal", "1X", false},       {"internal", "_+33", false},    {"internal", "abc", false},
+                {"internal", "1 2", false},      {"incall", "5551000", true},    {"incall", "+331", false},
+                {"outcall", "_+33X.", true},     {"outcall", "+331", true},      {"outcall", "", true},
+                {"outcall", "_[1-9]N!", true},   {"outcall", "++", false},       {"outcall", "a", false},
+                {"internal", "_[1-4]-9.", true}, {"internal", "1001\\n", false},
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 char body[128];
 
                 (void) snprintf(body, sizeof(body), "{'exten': '%s', 'context': '%s'}", cases[i].exten, cases[i].context);
-                POST(body, cases[i].fits ? 201 : 400, cases[i].fits ? NULL : "['exten: [\\'String does not match expected pattern.\\']']");
+                POST(body, cases[i].fits ? 201 : 400,
+                     cases[i].fits ? NULL : "['exten: [\\'String does not match expected pattern.\\']']");
         }
         PUT("1", "{'exten': 'x'}", 400, "['exten: [\\'String does not match expected pattern.\\']']");
 }
@@ -95,7 +101,8 @@ START_TEST(test_uniqueness_and_parking) {
              "['Resource Error - Extension already exists (\\'exten\\': \\'1001\\', \\'context\\': \\'internal\\')']");
         PUT("2", "{'context': 'internal'}", 400,
             "['Resource Error - Extension already exists (\\'exten\\': \\'1001\\', \\'context\\': \\'internal\\')']");
-        sql("INSERT INTO parking_lot (id, tenant_uuid, name, slots_start, slots_end) VALUES (7, '" TENANT "', 'lot', '701', '750')");
+        sql("INSERT INTO parking_lot (id, tenant_uuid, name, slots_start, slots_end) VALUES (7, '" TENANT
+            "', 'lot', '701', '750')");
         sql("INSERT INTO extensions (commented, context, exten, type, typeval) VALUES (0, 'internal', '700', 'parking', '7')");
         POST("{'exten': '0750', 'context': 'internal'}", 400,
              "['Resource Error - ParkingLot already exists (\\'id\\': 7, \\'slots_start\\': \\'701\\', \\'slots_end\\': \\'750\\')']");
@@ -133,7 +140,8 @@ END_TEST
 static void give(const char *type, const char *typeval) {
         char statement[160];
 
-        (void) snprintf(statement, sizeof(statement), "UPDATE extensions SET type = '%s', typeval = '%s' WHERE id = 1", type, typeval);
+        (void) snprintf(statement, sizeof(statement),
+                        "UPDATE extensions SET type = '%s', typeval = '%s' WHERE id = 1", type, typeval);
         sql(statement);
 }
 
@@ -208,7 +216,8 @@ START_TEST(test_list) {
 END_TEST
 
 int main(void) {
-        const TTest *const tests[] = {test_create, test_events, test_fields, test_enabled, test_patterns, test_uniqueness_and_parking, test_tenants, test_destinations, test_list, NULL};
+        const TTest *const tests[] = {test_create, test_events, test_fields, test_enabled, test_patterns,
+                                      test_uniqueness_and_parking, test_tenants, test_destinations, test_list, NULL};
 
         return run_tests("plugin-extension", tests);
 }

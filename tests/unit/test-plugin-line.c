@@ -35,7 +35,8 @@ START_TEST(test_create) {
 END_TEST
 
 START_TEST(test_defaults) {
-        POST("{'context': 'internal', 'provisioning_code': null, 'position': null, 'registrar': null, 'caller_id_name': null}", 201, NULL);
+        POST("{'context': 'internal', 'provisioning_code': null, 'position': null, 'registrar': null, 'caller_id_name': null}",
+             201, NULL);
         ck_assert_uint_eq(strlen(reply_string("provisioning_code")), 6);
         ck_assert_int_ge(sql_integer("SELECT provisioningid FROM linefeatures"), 100000);
         ck_assert_int_eq(reply_integer("position"), 1);
@@ -51,7 +52,8 @@ START_TEST(test_fields) {
              "['Input Error - context: [\\'Missing data for required field.\\']', 'Input Error - provisioning_code: [\\'Length must be 6.\\']', "
              "'Input Error - position: [\\'Must be greater than or equal to 1.\\']', 'Input Error - caller_id_name: [\\'Not a valid string.\\']', "
              "'Input Error - caller_id_num: [\\'Invalid input.\\']', 'Input Error - registrar: [\\'Not a valid string.\\']']");
-        POST("{'context': 'internal', 'provisioning_code': 'abcdef'}", 400, "['Input Error - provisioning_code: [\\'Invalid input.\\']']");
+        POST("{'context': 'internal', 'provisioning_code': 'abcdef'}", 400,
+             "['Input Error - provisioning_code: [\\'Invalid input.\\']']");
         POST("{'context': 'internal', 'position': '3'}", 201, NULL);
         ck_assert_int_eq(reply_integer("position"), 3);
         POST("{'context': 'internal', 'provisioning_code': '000123'}", 201, NULL);
@@ -61,7 +63,8 @@ START_TEST(test_fields) {
 END_TEST
 
 START_TEST(test_rules) {
-        POST("{'context': 'nope'}", 400, "['Input Error - field \\'context\\': Context was not found (\\'context\\': \\'nope\\')']");
+        POST("{'context': 'nope'}", 400,
+             "['Input Error - field \\'context\\': Context was not found (\\'context\\': \\'nope\\')']");
         POST("{'context': 'other'}", 400, NULL);
         POST("{'context': 'incall', 'provisioning_code': '123456'}", 201, NULL); /* any type */
         POST("{'context': 'internal', 'provisioning_code': '123456'}", 400,
@@ -133,7 +136,8 @@ END_TEST
 
 START_TEST(test_caller_id_of_others) {
         sql("INSERT INTO sccpline (id, tenant_uuid, name, context, cid_name, cid_num) VALUES (3, '" TENANT "', 'sc', '', '', '')");
-        sql("INSERT INTO usercustom (id, tenant_uuid, interface, intfsuffix, category) VALUES (4, '" TENANT "', 'dahdi/1', '', 'user')");
+        sql("INSERT INTO usercustom (id, tenant_uuid, interface, intfsuffix, category) VALUES (4, '" TENANT
+            "', 'dahdi/1', '', 'user')");
         (void) new_line("internal");
         (void) new_line("second");
         call("line_endpoint", "PUT", "/lines/1/endpoints/sccp/3", NULL, 204);
@@ -153,7 +157,8 @@ START_TEST(test_nested) {
         with_endpoint("[['webrtc', 'yes']]");
         call("endpoint_sip", "PUT", at("/endpoints/sip/%s", uuid),
              "{'auth_section_options': [['username', 'me'], ['password', 's3cr3t']], 'label': 'L'}", 204);
-        sql("INSERT INTO application (uuid, tenant_uuid, name) VALUES ('44444444-4444-4444-8444-444444444444', '" TENANT "', 'app')");
+        sql("INSERT INTO application (uuid, tenant_uuid, name) VALUES ('44444444-4444-4444-8444-444444444444', '" TENANT
+            "', 'app')");
         sql("UPDATE linefeatures SET application_uuid = '44444444-4444-4444-8444-444444444444', device = 'dev'");
         (void) new_line("internal");
         expect("line", "GET", "/lines", NULL, 200, NULL);
@@ -244,7 +249,8 @@ END_TEST
 
 START_TEST(test_delete_other_endpoints) {
         sql("INSERT INTO sccpline (id, tenant_uuid, name, context, cid_name, cid_num) VALUES (3, '" TENANT "', 'sc', '', '', '')");
-        sql("INSERT INTO usercustom (id, tenant_uuid, interface, intfsuffix, category) VALUES (4, '" TENANT "', 'dahdi/1', '', 'user')");
+        sql("INSERT INTO usercustom (id, tenant_uuid, interface, intfsuffix, category) VALUES (4, '" TENANT
+            "', 'dahdi/1', '', 'user')");
         (void) new_line("internal");
         (void) new_line("internal");
         call("line_endpoint", "PUT", "/lines/1/endpoints/sccp/3", NULL, 204);
@@ -294,13 +300,16 @@ START_TEST(test_tenants) {
         PUT("1", "{}", 404, NULL);
         expect("line", "DELETE", "/lines/1", NULL, 404, NULL);
         /* The code is for a phone, wherever it stands. */
-        POST(at("{'context': 'other', 'provisioning_code': '%06lld'}", (long long) sql_integer("SELECT provisioningid FROM linefeatures")), 400, NULL);
+        POST(at("{'context': 'other', 'provisioning_code': '%06lld'}",
+                (long long) sql_integer("SELECT provisioningid FROM linefeatures")),
+             400, NULL);
 }
 END_TEST
 
 int main(void) {
         const TTest *const tests[] = {
-                test_create, test_defaults, test_fields, test_rules, test_edit_tells, test_caller_id_of_nothing, test_caller_id_of_sip,
+                test_create, test_defaults, test_fields, test_rules, test_edit_tells, test_caller_id_of_nothing,
+                test_caller_id_of_sip,
                 test_caller_id_that_was_there, test_caller_id_of_others, test_nested, test_delete, test_delete_recursive,
                 test_delete_with_secondary_user, test_delete_other_endpoints, test_list, test_tenants, NULL,
         };

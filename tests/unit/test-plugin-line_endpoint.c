@@ -46,10 +46,13 @@ END_TEST
 
 START_TEST(test_not_found) {
         begin();
-        expect("line_endpoint", "PUT", at("/lines/9/endpoints/sip/%s", uuid), NULL, 404, "['Resource Not Found - Line was not found (\\'id\\': 9)']");
+        expect("line_endpoint", "PUT", at("/lines/9/endpoints/sip/%s", uuid), NULL, 404,
+               "['Resource Not Found - Line was not found (\\'id\\': 9)']");
         call("line_endpoint", "PUT", "/lines/1/endpoints/sip/99999999-0000-4000-8000-000000000000", NULL, 404);
-        expect("line_endpoint", "PUT", "/lines/1/endpoints/sccp/9", NULL, 404, "['Resource Not Found - SCCPEndpoint was not found (\\'id\\': 9)']");
-        expect("line_endpoint", "PUT", "/lines/1/endpoints/custom/9", NULL, 404, "['Resource Not Found - CustomEndpoint was not found (\\'id\\': 9)']");
+        expect("line_endpoint", "PUT", "/lines/1/endpoints/sccp/9", NULL, 404,
+               "['Resource Not Found - SCCPEndpoint was not found (\\'id\\': 9)']");
+        expect("line_endpoint", "PUT", "/lines/1/endpoints/custom/9", NULL, 404,
+               "['Resource Not Found - CustomEndpoint was not found (\\'id\\': 9)']");
         as_tenant(OTHER_TENANT);
         call("line_endpoint", "PUT", path, NULL, 404);
         call("line_endpoint", "DELETE", path, NULL, 404);
@@ -116,7 +119,8 @@ END_TEST
 START_TEST(test_other_kinds) {
         begin();
         sql("INSERT INTO sccpline (id, tenant_uuid, name, context, cid_name, cid_num) VALUES (3, '" TENANT "', 'sc', '', '', '')");
-        sql("INSERT INTO usercustom (id, tenant_uuid, interface, intfsuffix, category) VALUES (4, '" TENANT "', 'abc', '', 'user')");
+        sql("INSERT INTO usercustom (id, tenant_uuid, interface, intfsuffix, category) VALUES (4, '" TENANT
+            "', 'abc', '', 'user')");
         (void) new_line("internal");
         (void) outbox();
         expect("line_endpoint", "PUT", "/lines/2/endpoints/sccp/3", NULL, 204, "");

@@ -21,18 +21,23 @@ START_TEST(test_associate) {
         (void) new_extension("1001", "second");
         (void) outbox();
         expect("line_extension", "PUT", "/lines/1/extensions/1", "garbage", 204, "");
-        ck_assert_str_eq(outbox(), RELOAD "event: line_extension_associated config.line_extension_associated.updated {'line_id': 1, 'extension_id': 1} *\n");
+        ck_assert_str_eq(
+                outbox(), RELOAD
+                "event: line_extension_associated config.line_extension_associated.updated {'line_id': 1, 'extension_id': 1} *\n");
         ck_assert_str_eq(sql_text("SELECT number || '@' || context FROM linefeatures"), "1001@second");
         ck_assert_int_eq(sql_integer("SELECT COUNT(*) FROM line_extension WHERE main_extension = true"), 1);
         ck_assert_str_eq(sql_text("SELECT type || typeval FROM extensions"), "user0");
         call("extension", "GET", "/extensions/1", NULL, 200);
-        ck_assert_str_eq(reply_part("lines"), "[{'id': 1, 'name': 'abc', 'links': [{'rel': 'lines', 'href': '" BASE_URL "/lines/1'}]}]");
+        ck_assert_str_eq(reply_part("lines"),
+                         "[{'id': 1, 'name': 'abc', 'links': [{'rel': 'lines', 'href': '" BASE_URL "/lines/1'}]}]");
         expect("line_extension", "PUT", "/lines/1/extensions/1", NULL, 204, "");
         ck_assert_str_eq(outbox(), "");
         expect("extension", "DELETE", "/extensions/1", NULL, 400,
                "['Resource Error - Extension is associated with a line (\\'extension_id\\': 1, \\'associated_ids\\': [1])']");
         expect("line_extension", "DELETE", "/lines/1/extensions/1", NULL, 204, "");
-        ck_assert_str_eq(outbox(), RELOAD "event: line_extension_dissociated config.line_extension_associated.deleted {'line_id': 1, 'extension_id': 1} *\n");
+        ck_assert_str_eq(
+                outbox(), RELOAD
+                "event: line_extension_dissociated config.line_extension_associated.deleted {'line_id': 1, 'extension_id': 1} *\n");
         ck_assert_int_eq(sql_integer("SELECT COUNT(*) FROM line_extension"), 0);
         ck_assert_str_eq(sql_text("SELECT number FROM linefeatures"), "-");
         ck_assert_str_eq(sql_text("SELECT context FROM linefeatures"), "second");
@@ -68,7 +73,8 @@ START_TEST(test_rules) {
         sql("UPDATE linefeatures SET device = 'dev' WHERE id = 2");
         expect("line_extension", "DELETE", "/lines/2/extensions/6", NULL, 400,
                "['Resource Error - Line is associated with a Device (\\'line_id\\': 2, \\'device_id\\': \\'dev\\')']");
-        expect("line_extension", "PUT", "/lines/2/extensions/99", NULL, 404, "['Resource Not Found - Extension was not found (\\'id\\': 99)']");
+        expect("line_extension", "PUT", "/lines/2/extensions/99", NULL, 404,
+               "['Resource Not Found - Extension was not found (\\'id\\': 99)']");
         as_tenant(OTHER_TENANT);
         call("line_extension", "PUT", "/lines/2/extensions/1", NULL, 404);
         call("line_extension", "DELETE", "/lines/2/extensions/6", NULL, 404);
@@ -170,7 +176,8 @@ END_TEST
 
 int main(void) {
         const TTest *const tests[] = {
-                test_associate, test_rules, test_one_person_behind_a_number, test_caller_id, test_create_extension, test_list_extensions, NULL,
+                test_associate, test_rules, test_one_person_behind_a_number, test_caller_id, test_create_extension,
+                test_list_extensions, NULL,
         };
 
         return run_tests("plugin-line_extension", tests);

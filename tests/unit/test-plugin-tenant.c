@@ -19,7 +19,9 @@ static void teardown(void) {
 static const char *of_template(const char *label, const char *what) {
         char select[1024];
 
-        (void) snprintf(select, sizeof(select), "SELECT %s FROM endpoint_sip AS t WHERE label = '%s' AND tenant_uuid = '" TENANT "'", what, label);
+        (void) snprintf(select, sizeof(select),
+                        "SELECT %s FROM endpoint_sip AS t WHERE label = '%s' AND tenant_uuid = '" TENANT "'", what,
+                        label);
         return sql_text(select);
 }
 
@@ -51,17 +53,21 @@ START_TEST(added) {
         for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
                 char what[256];
 
-                ck_assert_str_eq(of_template(templates[i].label, "(SELECT group_concat(p.label) FROM endpoint_sip_template AS e JOIN "
-                                                                 "endpoint_sip AS p ON p.uuid = e.parent_uuid WHERE e.child_uuid = t.uuid)"),
+                ck_assert_str_eq(of_template(templates[i].label,
+                                             "(SELECT group_concat(p.label) FROM endpoint_sip_template AS e JOIN "
+                                             "endpoint_sip AS p ON p.uuid = e.parent_uuid WHERE e.child_uuid = t.uuid)"),
                                  templates[i].parent);
-                ck_assert_str_eq(of_template(templates[i].label, "(SELECT name FROM pjsip_transport WHERE uuid = t.transport_uuid)"),
+                ck_assert_str_eq(of_template(templates[i].label,
+                                             "(SELECT name FROM pjsip_transport WHERE uuid = t.transport_uuid)"),
                                  templates[i].transport);
-                (void) snprintf(what, sizeof(what), "(SELECT 'this' FROM tenant WHERE %s_sip_template_uuid = t.uuid)", templates[i].column);
+                (void) snprintf(what, sizeof(what), "(SELECT 'this' FROM tenant WHERE %s_sip_template_uuid = t.uuid)",
+                                templates[i].column);
                 ck_assert_str_eq(of_template(templates[i].label, what), "this");
                 ck_assert_int_eq((int) strlen(of_template(templates[i].label, "name")), 8);
         }
-        ck_assert_str_eq(options("global", "aor"), "default_expiration=120 max_contacts=1 maximum_expiration=3600 minimum_expiration=60 "
-                                                   "qualify_frequency=60 remove_existing=true");
+        ck_assert_str_eq(options("global", "aor"),
+                         "default_expiration=120 max_contacts=1 maximum_expiration=3600 minimum_expiration=60 "
+                         "qualify_frequency=60 remove_existing=true");
         ck_assert_str_eq(options("global", "endpoint"),
                          "allow=!all,ulaw allow_subscribe=yes allow_transfer=yes callerid=wazo direct_media=no dtmf_mode=rfc4733 "
                          "inband_progress=no language=en_US notify_early_inuse_ringing=yes rtp_timeout=7200 rtp_timeout_hold=0 "
@@ -136,7 +142,8 @@ START_TEST(deleted) {
         for (int i = 0; i < 2; i++) {
                 as_tenant(i == 0 ? TENANT : SUBTENANT);
                 call("context", "POST", "/contexts", "{'label': 'in', 'user_ranges': [{'start': '1000', 'end': '1999'}]}", 201);
-                context = i == 0 ? sql_text("SELECT name FROM context WHERE id = 1") : sql_text("SELECT name FROM context WHERE id = 2");
+                context = i == 0 ? sql_text("SELECT name FROM context WHERE id = 1")
+                                 : sql_text("SELECT name FROM context WHERE id = 2");
                 (void) snprintf(body, sizeof(body), "{'context': '%s', 'exten': '1001'}", context);
                 call("extension", "POST", "/extensions", body, 201);
                 (void) snprintf(body, sizeof(body), "{'context': '%s', 'number': '1001', 'name': 'v'}", context);

@@ -56,7 +56,8 @@ static void give_line(int64_t id) {
             "VALUES (1, 'x7k2', '1001', 'inside', 123456, '" ENDPOINT "')");
         sql("INSERT INTO extensions (id, exten, context, type, typeval) VALUES (1, '1001', 'inside', 'user', '1')");
         sql("INSERT INTO line_extension (line_id, extension_id, main_extension) VALUES (1, 1, true)");
-        (void) snprintf(text, sizeof(text), "INSERT INTO user_line (user_id, line_id, main_user, main_line) VALUES (%lld, 1, true, true)",
+        (void) snprintf(text, sizeof(text),
+                        "INSERT INTO user_line (user_id, line_id, main_user, main_line) VALUES (%lld, 1, true, true)",
                         (long long) id);
         sql(text);
         (void) snprintf(text, sizeof(text), "UPDATE extensions SET typeval = '%lld'", (long long) id);
@@ -181,10 +182,14 @@ START_TEST(test_field_errors) {
                 {"'call_transfer_enabled': null", "call_transfer_enabled: ['Field may not be null.']"},
                 {"'call_record_enabled': null", "call_record_enabled: ['Field may not be null.']"},
                 {"'supervision_enabled': 'yes'", "supervision_enabled: ['Not a valid boolean.']"},
-                {"'ring_seconds': 10801", "ring_seconds: ['Must be greater than or equal to 0 and less than or equal to 10800.']"},
-                {"'simultaneous_calls': 0", "simultaneous_calls: ['Must be greater than or equal to 1 and less than or equal to 20.']"},
-                {"'call_permission_password': 'a'", "call_permission_password: ['String does not match expected pattern.']"},
-                {"'subscription_type': 11", "subscription_type: ['Must be greater than or equal to 0 and less than or equal to 10.']"},
+                {"'ring_seconds': 10801",
+                 "ring_seconds: ['Must be greater than or equal to 0 and less than or equal to 10800.']"},
+                {"'simultaneous_calls': 0",
+                 "simultaneous_calls: ['Must be greater than or equal to 1 and less than or equal to 20.']"},
+                {"'call_permission_password': 'a'",
+                 "call_permission_password: ['String does not match expected pattern.']"},
+                {"'subscription_type': 11",
+                 "subscription_type: ['Must be greater than or equal to 0 and less than or equal to 10.']"},
                 {"'func_key_template_id': 'x'", "func_key_template_id: ['Not a valid integer.']"},
         };
         static const struct {
@@ -207,7 +212,8 @@ START_TEST(test_field_errors) {
 
                 (void) memset(xs, 'x', lengths[i].max + 1);
                 (void) snprintf(body, sizeof(body), "{'%s': '%s'}", lengths[i].member, xs);
-                (void) snprintf(text, sizeof(text), "Input Error - %s: ['Longer than maximum length %zu.']", lengths[i].member, lengths[i].max);
+                (void) snprintf(text, sizeof(text), "Input Error - %s: ['Longer than maximum length %zu.']",
+                                lengths[i].member, lengths[i].max);
                 refuse("user", "PUT", user_path(id), body, 400, text);
         }
         refuse("user", "POST", "/users", "{'lastname': 'x', 'ring_seconds': 'x'}", 400,
@@ -249,8 +255,10 @@ START_TEST(test_call_record_enabled) {
         call("user", "GET", user_path(id), NULL, 200);
         ck_assert_str_eq(reply_part("call_record_enabled"), "false");
         ck_assert_str_eq(reply_part("call_record_outgoing_external_enabled"), "true");
-        refuse("user", "PUT", user_path(id), "{'call_record_enabled': true, 'call_record_outgoing_internal_enabled': true}", 400, text);
-        refuse("user", "POST", "/users", "{'firstname': 'A', 'call_record_enabled': false, 'call_record_incoming_internal_enabled': true}", 400,
+        refuse("user", "PUT", user_path(id),
+               "{'call_record_enabled': true, 'call_record_outgoing_internal_enabled': true}", 400, text);
+        refuse("user", "POST", "/users",
+               "{'firstname': 'A', 'call_record_enabled': false, 'call_record_incoming_internal_enabled': true}", 400,
                text);
         call("user", "PUT", user_path(id), "{'call_record_enabled': false}", 204);
         ck_assert_str_eq(sql_text("SELECT call_record_outgoing_external_enabled + call_record_outgoing_internal_enabled + "
@@ -272,7 +280,8 @@ START_TEST(test_rules) {
         call("user", "PUT", user_path(id), "{'email': 'a@b.example', 'username': 'user1'}", 204);
         second = make("{'firstname': 'B'}");
         (void) make("{'firstname': 'C'}"); /* nulls never clash */
-        refuse("user", "PUT", user_path(second), "{'username': 'user1'}", 400, "Resource Error - User already exists ('username': 'user1')");
+        refuse("user", "PUT", user_path(second), "{'username': 'user1'}", 400,
+               "Resource Error - User already exists ('username': 'user1')");
 
         refuse("user", "PUT", user_path(id), "{'music_on_hold': 'jazz'}", 400,
                "Input Error - field 'music_on_hold': MOH was not found ('music_on_hold': 'jazz')");
@@ -299,7 +308,8 @@ START_TEST(test_rules) {
         sql("UPDATE userfeatures SET voicemailid = 9 WHERE firstname = 'B'");
         refuse("user", "PUT", user_path(second), "{}", 400,
                "Resource Error - Operation not permitted. A global voicemail cannot be associated to users.");
-        (void) snprintf(text, sizeof(text), "Resource Error - User is associated with a Voicemail ('user_id': %lld, 'voicemail_id': 9)",
+        (void) snprintf(text, sizeof(text),
+                        "Resource Error - User is associated with a Voicemail ('user_id': %lld, 'voicemail_id': 9)",
                         (long long) second);
         refuse("user", "DELETE", user_path(second), NULL, 400, text);
 }
@@ -347,7 +357,8 @@ START_TEST(test_memberships_are_shown) {
             "('grp', 'PJSIP/a', 'user', 1, 'PJSIP', 'group'), ('que', 'PJSIP/a', 'user', 1, 'PJSIP', 'queue')");
         sql("INSERT INTO schedule (id, tenant_uuid, name) VALUES (8, '" TENANT "', 'night')");
         sql("INSERT INTO schedule_path (schedule_id, path, pathid) VALUES (8, 'user', 1)");
-        sql("INSERT INTO switchboard (uuid, tenant_uuid, name) VALUES ('dddddddd-0000-4000-8000-000000000001', '" TENANT "', 'sw')");
+        sql("INSERT INTO switchboard (uuid, tenant_uuid, name) VALUES ('dddddddd-0000-4000-8000-000000000001', '" TENANT
+            "', 'sw')");
         sql("INSERT INTO switchboard_member_user (switchboard_uuid, user_uuid) SELECT 'dddddddd-0000-4000-8000-000000000001', uuid "
             "FROM userfeatures WHERE id = 1");
         sql("INSERT INTO incall (id, tenant_uuid) VALUES (9, '" TENANT "')");
@@ -359,13 +370,18 @@ START_TEST(test_memberships_are_shown) {
         sql("INSERT INTO pickupmember (pickupid, category, membertype, memberid) VALUES (1, 'member', 'group', 6), (1, 'pickup', 'user', 2)");
 
         call("user", "GET", "/users/1", NULL, 200);
-        ck_assert_str_eq(reply_part("agent"), "{'id': 4, 'number': '700', 'links': [{'rel': 'agents', 'href': '" BASE_URL "/agents/4'}]}");
+        ck_assert_str_eq(reply_part("agent"),
+                         "{'id': 4, 'number': '700', 'links': [{'rel': 'agents', 'href': '" BASE_URL "/agents/4'}]}");
         ck_assert_str_eq(reply_part("call_permissions"),
                          "[{'id': 5, 'name': 'far', 'links': [{'rel': 'callpermissions', 'href': '" BASE_URL "/callpermissions/5'}]}]");
         ck_assert_str_eq(reply_part("groups"), "[{'uuid': 'cccccccc-0000-4000-8000-000000000001', 'id': 6, 'name': 'grp', 'links': "
                                                "[{'rel': 'groups', 'href': '" BASE_URL "/groups/cccccccc-0000-4000-8000-000000000001'}]}]");
-        ck_assert_str_eq(reply_part("queues"), "[{'id': 7, 'name': 'que', 'label': 'Q', 'links': [{'rel': 'queues', 'href': '" BASE_URL "/queues/7'}]}]");
-        ck_assert_str_eq(reply_part("schedules"), "[{'id': 8, 'name': 'night', 'links': [{'rel': 'schedules', 'href': '" BASE_URL "/schedules/8'}]}]");
+        ck_assert_str_eq(reply_part("queues"),
+                         "[{'id': 7, 'name': 'que', 'label': 'Q', 'links': [{'rel': 'queues', 'href': '" BASE_URL
+                         "/queues/7'}]}]");
+        ck_assert_str_eq(reply_part("schedules"),
+                         "[{'id': 8, 'name': 'night', 'links': [{'rel': 'schedules', 'href': '" BASE_URL
+                         "/schedules/8'}]}]");
         ck_assert_str_eq(reply_part("switchboards.0.name"), "'sw'");
         ck_assert_str_eq(reply_part("incalls"),
                          "[{'id': 9, 'extensions': [{'id': 3, 'exten': '5555', 'context': 'inside', 'links': [{'rel': 'extensions', 'href': '" BASE_URL
@@ -544,7 +560,9 @@ START_TEST(test_no_value_is_a_server_error) {
                 "id=", "uuid=", "firstname=", "fullname=", "exten=", "mobile_phone_number=", "enabled=", "subscription_type=", "search=", "order=",
                 "direction=", "limit=", "offset=", "recurse=", "voicemail_number=", "provisioning_code=", "view=",
         };
-        static const char *const values[] = {"", "x", "-1", "99999999999999999999", "1.5", "%25%27%22_", ",,,", "%F0%9F%98%80", "null"};
+        static const char *const values[] = {"",    "x",          "-1",  "99999999999999999999",
+                                             "1.5", "%25%27%22_", ",,,", "%F0%9F%98%80",
+                                             "null"};
         int64_t id = make("{'firstname': 'A'}");
         char query[128];
 

@@ -49,7 +49,8 @@ static void give_extension(int line, int extension) {
 /* Users 1, 2 and 3, lines 1, 2 and 3, and a line 4 below; no line has its extension yet. */
 static void setup(void) {
         harness_begin();
-        sql("INSERT INTO tenant (uuid, slug) VALUES ('" TENANT "', 'one'), ('" SUBTENANT "', 'sub'), ('" OTHER_TENANT "', 'other')");
+        sql("INSERT INTO tenant (uuid, slug) VALUES ('" TENANT "', 'one'), ('" SUBTENANT "', 'sub'), ('" OTHER_TENANT
+            "', 'other')");
         sql("INSERT INTO context (id, uuid, tenant_uuid, name, displayname, contexttype) VALUES "
             "(1, 'aaaaaaaa-0000-4000-8000-000000000001', '" TENANT "', 'inside', 'Inside', 'internal'), "
             "(2, 'aaaaaaaa-0000-4000-8000-000000000002', '" SUBTENANT "', 'below', 'Below', 'internal')");
@@ -87,7 +88,8 @@ static const char *event(char *to, size_t size, const char *verb, const char *ke
                         "'endpoint_sip': {'uuid': 'eeeeeeee-0000-4000-8000-00000000000%d'}, 'endpoint_sccp': null, 'endpoint_custom': null}, "
                         "'main_line': %s, 'main_user': %s, 'user': {'id': %d, 'uuid': 'dddddddd-0000-4000-8000-00000000000%d', "
                         "'tenant_uuid': '" TENANT "'}} dddddddd-0000-4000-8000-00000000000%d\n",
-                        verb, user, line, key, line, line, line, strchr(flags, 'L') ? "true" : "false", strchr(flags, 'U') ? "true" : "false",
+                        verb, user, line, key, line, line, line, strchr(flags, 'L') ? "true" : "false",
+                        strchr(flags, 'U') ? "true" : "false",
                         user, user, user);
         return to;
 }
@@ -133,7 +135,8 @@ START_TEST(test_associate_rules) {
         refuse("user_line", "PUT", "/users/1/lines/4", NULL, 400,
                "Resource Error - different tenants ('user_tenant_uuid': '" TENANT "', 'line_tenant_uuid': '" SUBTENANT "')");
         sql("UPDATE linefeatures SET endpoint_sip_uuid = NULL WHERE id = 3");
-        refuse("user_line", "PUT", "/users/1/lines/3", NULL, 400, "Resource Error - Line must be associated with a Endpoint ('line_id': 3)");
+        refuse("user_line", "PUT", "/users/1/lines/3", NULL, 400,
+               "Resource Error - Line must be associated with a Endpoint ('line_id': 3)");
         /* Two lines behind one extension: one main user. */
         give_extension(1, 1);
         give_extension(2, 1);
@@ -199,7 +202,8 @@ START_TEST(test_list_form) {
         (void) outbox();
         call("user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 3}, {'id': 2}]}", 204);
         ck_assert_str_eq(rows(), "1-2 1-3UL 2-2UL");
-        (void) snprintf(expected, sizeof(expected), RELOAD "%s%s%s", event(first, sizeof(first), "dissociated", "deleted", 1, 1, "UL"),
+        (void) snprintf(expected, sizeof(expected), RELOAD "%s%s%s",
+                        event(first, sizeof(first), "dissociated", "deleted", 1, 1, "UL"),
                         event(second, sizeof(second), "associated", "updated", 1, 3, "UL"),
                         event(third, sizeof(third), "associated", "updated", 1, 2, ""));
         ck_assert_str_eq(outbox(), expected);
@@ -221,8 +225,10 @@ END_TEST
 START_TEST(test_list_form_rules) {
         put(1, 1);
         refuse("user_line", "PUT", "/users/1/lines", "{}", 400, "Input Error - lines: ['Missing data for required field.']");
-        refuse("user_line", "PUT", "/users/1/lines", "{'lines': [{}]}", 400, "Input Error - lines: {0: {'id': ['Missing data for required field.']}}");
-        refuse("user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 99}]}", 400, "Input Error - field 'lines': Line was not found ('id': 99)");
+        refuse("user_line", "PUT", "/users/1/lines", "{'lines': [{}]}", 400,
+               "Input Error - lines: {0: {'id': ['Missing data for required field.']}}");
+        refuse("user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 99}]}", 400,
+               "Input Error - field 'lines': Line was not found ('id': 99)");
         refuse("user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 2}, {'id': 2}]}", 400,
                "Resource Error - Operation not permitted. Cannot associate same line more than once");
         refuse("user_line", "PUT", "/users/1/lines", "{'lines': [{'id': 2}, {'id': 4}]}", 400,
@@ -256,7 +262,8 @@ START_TEST(test_deleted_line) {
         put(1, 1);
         put(1, 2);
         put(2, 2);
-        refuse("line", "DELETE", "/lines/2", NULL, 400, "Resource Error - There are secondary users associated to the line ('line_id': 2)");
+        refuse("line", "DELETE", "/lines/2", NULL, 400,
+               "Resource Error - There are secondary users associated to the line ('line_id': 2)");
         call("user_line", "DELETE", "/users/2/lines/2", NULL, 204);
         (void) outbox();
         call("line", "DELETE", "/lines/1", NULL, 204);
@@ -279,7 +286,8 @@ START_TEST(test_phone) {
         line = reply_integer("id");
         refuse("user_line", "PUT", at("/users/%lld/lines/%lld", (long long) user, (long long) line), NULL, 400,
                "Resource Error - Line must be associated with a Endpoint ('line_id': 5)");
-        call("endpoint_sip", "POST", "/endpoints/sip", "{'name': 'alice', 'auth_section_options': [['username', 'alice'], ['password', 's3cret']]}", 201);
+        call("endpoint_sip", "POST", "/endpoints/sip",
+             "{'name': 'alice', 'auth_section_options': [['username', 'alice'], ['password', 's3cret']]}", 201);
         (void) snprintf(endpoint, sizeof(endpoint), "%s", reply_string("uuid"));
         call("line_endpoint", "PUT", at("/lines/%lld/endpoints/sip/%s", (long long) line, endpoint), NULL, 204);
         (void) snprintf(body, sizeof(body), "{'exten': '2001', 'context': '%s'}", context);
@@ -289,7 +297,8 @@ START_TEST(test_phone) {
                 if (i == _i)
                         call("user_line", "PUT", at("/users/%lld/lines/%lld", (long long) user, (long long) line), NULL, 204);
                 else
-                        call("line_extension", "PUT", at("/lines/%lld/extensions/%lld", (long long) line, (long long) extension), NULL, 204);
+                        call("line_extension", "PUT",
+                             at("/lines/%lld/extensions/%lld", (long long) line, (long long) extension), NULL, 204);
         call("user", "GET", at("/users/%lld", (long long) user), NULL, 200);
         ck_assert_str_eq(reply_string("lines.0.name"), "alice");
         ck_assert_str_eq(reply_string("lines.0.extensions.0.exten"), "2001");

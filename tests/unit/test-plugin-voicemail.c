@@ -20,7 +20,8 @@ static const char *at(const char *format, ...) {
 
 static void setup(void) {
         harness_begin();
-        sql("INSERT INTO tenant (uuid, slug) VALUES ('" TENANT "', 'one'), ('" SUBTENANT "', 'sub'), ('" OTHER_TENANT "', 'other')");
+        sql("INSERT INTO tenant (uuid, slug) VALUES ('" TENANT "', 'one'), ('" SUBTENANT "', 'sub'), ('" OTHER_TENANT
+            "', 'other')");
         sql("INSERT INTO context (id, uuid, tenant_uuid, name, displayname, contexttype) VALUES "
             "(1, 'aaaaaaaa-0000-4000-8000-000000000001', '" TENANT "', 'inside', 'Inside', 'internal'), "
             "(2, 'aaaaaaaa-0000-4000-8000-000000000002', '" SUBTENANT "', 'below', 'Below', 'internal'), "
@@ -77,8 +78,9 @@ START_TEST(test_all_members_are_kept) {
         ck_assert_str_eq(reply_part("enabled"), "false");
         ck_assert_str_eq(reply_part("options"), "[['a', 'b'], ['c', '']]");
         ck_assert_str_eq(reply_part("accesstype"), "'global'");
-        ck_assert_str_eq(sql_text("SELECT attach || ' ' || deletevoicemail || ' ' || skipcheckpass || ' ' || commented || ' ' || tz "
-                                  "FROM voicemail"),
+        ck_assert_str_eq(sql_text(
+                                 "SELECT attach || ' ' || deletevoicemail || ' ' || skipcheckpass || ' ' || commented || ' ' || tz "
+                                 "FROM voicemail"),
                          "1 1 1 1 eu-fr");
 }
 END_TEST
@@ -132,7 +134,8 @@ START_TEST(test_delete_messages) {
 
         refuse("voicemail", "PUT", at("/voicemails/%lld", (long long) id), "{'delete_messages': true}", 400, text);
         refuse("voicemail", "PUT", at("/voicemails/%lld", (long long) id), "{'delete_messages': true, 'email': 'e'}", 400, text);
-        refuse("voicemail", "POST", "/voicemails", "{'name': 'n', 'number': '2', 'context': 'inside', 'delete_messages': true}", 400, text);
+        refuse("voicemail", "POST", "/voicemails",
+               "{'name': 'n', 'number': '2', 'context': 'inside', 'delete_messages': true}", 400, text);
         call("voicemail", "PUT", at("/voicemails/%lld", (long long) id),
              "{'delete_messages': true, 'email': 'e', 'attach_audio': true}", 204);
 }
@@ -191,8 +194,10 @@ START_TEST(test_delete) {
 
         call("user_voicemail", "PUT", at("/users/%lld/voicemails/%lld", (long long) a, (long long) id), NULL, 204);
         call("user_voicemail", "PUT", at("/users/%lld/voicemails/%lld", (long long) b, (long long) id), NULL, 204);
-        (void) snprintf(text, sizeof(text), "Resource Error - Voicemail is associated with a User ('voicemail_id': %lld, 'user_ids': '%lld, %lld')",
-                        (long long) id, (long long) a, (long long) b);
+        (void) snprintf(
+                text, sizeof(text),
+                "Resource Error - Voicemail is associated with a User ('voicemail_id': %lld, 'user_ids': '%lld, %lld')",
+                (long long) id, (long long) a, (long long) b);
         refuse("voicemail", "DELETE", at("/voicemails/%lld", (long long) id), NULL, 400, text);
         call("user_voicemail", "DELETE", at("/users/%lld/voicemails", (long long) a), NULL, 204);
         call("user_voicemail", "DELETE", at("/users/%lld/voicemails", (long long) b), NULL, 204);
@@ -307,7 +312,8 @@ START_TEST(test_association_rules) {
         refuse("user_voicemail", "PUT", at("/users/%lld/voicemails/%lld", (long long) user, (long long) global), NULL, 400,
                "Resource Error - Operation not permitted. A global voicemail cannot be associated to users.");
         call("user_voicemail", "PUT", at("/users/%lld/voicemails/%lld", (long long) user, (long long) first), NULL, 204);
-        (void) snprintf(text, sizeof(text), "Resource Error - User is associated with a Voicemail ('user_id': %lld, 'voicemail_id': %lld)",
+        (void) snprintf(text, sizeof(text),
+                        "Resource Error - User is associated with a Voicemail ('user_id': %lld, 'voicemail_id': %lld)",
                         (long long) user, (long long) second);
         refuse("user_voicemail", "PUT", at("/users/%lld/voicemails/%lld", (long long) user, (long long) second), NULL, 400, text);
         refuse("user_voicemail", "PUT", at("/users/%lld/voicemails/99", (long long) user), NULL, 404,
@@ -326,14 +332,16 @@ START_TEST(test_create_for_user) {
         (void) outbox();
         refuse("user_voicemail", "POST", at("/users/%lld/voicemails", (long long) user), "{'name': 'n'}", 400,
                "Input Error - number: ['Missing data for required field.']\nInput Error - context: ['Missing data for required field.']");
-        call("user_voicemail", "POST", at("/users/%lld/voicemails", (long long) user), "{'name': 'n', 'number': '1', 'context': 'inside'}", 201);
+        call("user_voicemail", "POST", at("/users/%lld/voicemails", (long long) user),
+             "{'name': 'n', 'number': '1', 'context': 'inside'}", 201);
         id = reply_integer("id");
         ck_assert_str_eq(reply_part("users"), "[]");
         ck_assert_str_eq(reply_location(), at(BASE_URL "/voicemails/%lld", (long long) id));
         ck_assert_ptr_nonnull(strstr(outbox(), "reload: voicemail reload, module reload res_pjsip.so, module reload chan_sccp.so\n"
                                                "event: voicemail_created "));
         /* The association is refused: the box is not there either. */
-        call("user_voicemail", "POST", at("/users/%lld/voicemails", (long long) user), "{'name': 'n', 'number': '2', 'context': 'inside'}", 400);
+        call("user_voicemail", "POST", at("/users/%lld/voicemails", (long long) user),
+             "{'name': 'n', 'number': '2', 'context': 'inside'}", 400);
         ck_assert_int_eq(sql_integer("SELECT COUNT(*) FROM voicemail"), 1);
         ck_assert_str_eq(outbox(), "");
         refuse("user", "DELETE", at("/users/%lld", (long long) user), NULL, 400,

@@ -345,7 +345,8 @@ START_TEST(no_dead_end) {
         settle(1000);
         check_all_run();
 
-        /* Even a process that nothing ends holds nobody up for longer than three ladders: discovery's, the gateways', the others'. */
+        /* Even a process that nothing ends holds nobody up for longer than three ladders: discovery's, the gateways',
+         * the others'. */
         for (unsigned i = 0; i < 60; i++)
                 anything();
         step((struct policy_event) {.type = EVENT_STOP});

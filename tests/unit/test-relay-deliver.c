@@ -19,7 +19,8 @@ static char told[1024];      /* "INFLIGHT WANT ..." */
 static unsigned finished, nudges, busy;
 static struct wire_inflight inflight;
 
-static int on_ended(void *userdata, const char *plugin, struct event *e, enum deliver_outcome outcome, unsigned tries, const char *error) {
+static int on_ended(void *userdata, const char *plugin, struct event *e, enum deliver_outcome outcome, unsigned tries,
+                    const char *error) {
         static const char *const words[] = {"taken", "unwanted", "no-event", "given-up"};
         size_t n = strlen(ended);
 
@@ -138,7 +139,8 @@ static void expect_ended(const char *text) {
 
 static void begin(void) {
         ck_assert_int_ge(sd_event_new(&loop), 0);
-        setup = (struct deliver_setup) {.event = loop, .tries = 2, .attempt = 10 * NSEC_PER_SEC, .ended = on_ended, .finished = on_finished,
+        setup = (struct deliver_setup) {.event = loop, .tries = 2, .attempt = 10 * NSEC_PER_SEC, .ended = on_ended,
+                                        .finished = on_finished,
                                         .nudged = on_nudged, .tell = on_tell};
         ck_assert_int_eq(deliver_new(&setup, &deliver), 0);
         ck_assert_int_eq(deliver_add_plugin(deliver, "tenant"), 0);

@@ -37,7 +37,8 @@ static int parse(const void *data, size_t size) {
 }
 
 START_TEST(methods) {
-        amqp_basic_publish_t publish = {.exchange = codec_string("wazo-headers"), .routing_key = codec_string("config.user.created")};
+        amqp_basic_publish_t publish = {.exchange = codec_string("wazo-headers"),
+                                        .routing_key = codec_string("config.user.created")};
         amqp_basic_publish_t *decoded;
         amqp_method_number_t number;
         void *method;
@@ -70,8 +71,10 @@ static amqp_basic_properties_t properties_of(const json_t *headers) {
 }
 
 START_TEST(contents) {
-        json_t *headers = json_pack("{s:s, s:b, s:i, s:I, s:f, s:n, s:{s:[i,s]}}", "name", "user_created", "user_uuid:*", 1, "small", -7,
-                                    "large", (json_int_t) 1 << 40, "real", 1.5, "nothing", "nested", "list", 1, "é"), *back;
+        json_t *headers = json_pack("{s:s, s:b, s:i, s:I, s:f, s:n, s:{s:[i,s]}}", "name", "user_created",
+                                    "user_uuid:*", 1, "small", -7, "large", (json_int_t) 1 << 40, "real", 1.5,
+                                    "nothing", "nested", "list", 1, "é"),
+               *back;
         amqp_basic_properties_t properties = properties_of(headers);
         static char body[10000];
         struct frame_content content;

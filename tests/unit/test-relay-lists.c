@@ -64,7 +64,9 @@ START_TEST(lists) {
         ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(list, "events"), 0), "created_at")),
                          "2026-01-02T03:04:05.000006Z");
         ck_assert_str_eq(json_string_value(json_object_get(
-                                 json_object_get(json_object_get(json_array_get(json_object_get(list, "events"), 0), "payload"), "data"),
+                                 json_object_get(json_object_get(json_array_get(json_object_get(list, "events"), 0),
+                                                                 "payload"),
+                                                 "data"),
                                  "password")),
                          "<hidden>");
         json_decref(list);
@@ -111,7 +113,9 @@ START_TEST(what_is_parked) {
         sql("UPDATE outbox_parked SET headers = 'no JSON' WHERE id = 2");
         ck_assert_int_eq(lists_parked(db(), 0, 10, &list), 0);
         ck_assert_int_eq(json_integer_value(json_object_get(list, "total")), 2);
-        ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(list, "parked"), 1), "headers")), "no JSON");
+        ck_assert_str_eq(json_string_value(
+                                 json_object_get(json_array_get(json_object_get(list, "parked"), 1), "headers")),
+                         "no JSON");
         ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(list, "parked"), 0), "queue")), "outbox");
         json_decref(list);
         ck_assert_int_eq(lists_retry(db(), 1, &n), 0);
@@ -162,7 +166,8 @@ static const char *request(const char *name, const char *headers) {
 START_TEST(requests) {
         const char *none = strerror(EINVAL);
 
-        ck_assert_str_eq(request("/exec_request_handlers", "{\"method\": \"POST\"}"), "POST http://localhost:8668/exec_request_handlers");
+        ck_assert_str_eq(request("/exec_request_handlers", "{\"method\": \"POST\"}"),
+                         "POST http://localhost:8668/exec_request_handlers");
         ck_assert_str_eq(request("/delete_voicemail", "{\"method\": \"GET\", \"query\": {\"mailbox\": \"10 0&é\", \"n\": 5}}"),
                          "GET http://localhost:8668/delete_voicemail?mailbox=10%200%26%C3%A9&n=5");
         ck_assert_str_eq(request("/x", "{\"method\": \"PATCH\"}"), none);

@@ -110,7 +110,8 @@ END_TEST
 
 START_TEST(without_a_token_only_this_host) {
         static const char *const here[] = {"localhost", "LOCALHOST:80", "127.0.0.1:9480", "127.9.9.9", "[::1]", "[::1]:80"};
-        static const char *const elsewhere[] = {"", ":80", "example.com", "127.0.0.1.example.com", "[::2]", "[]", "10.0.0.1", "localhost."};
+        static const char *const elsewhere[] = {"",      ":80", "example.com", "127.0.0.1.example.com",
+                                                "[::2]", "[]",  "10.0.0.1",    "localhost."};
         const struct guard guard = {0};
 
         for (unsigned i = 0; i < ELEMENTSOF(here); i++) {
@@ -124,7 +125,8 @@ START_TEST(without_a_token_only_this_host) {
 END_TEST
 
 START_TEST(a_token_is_wanted_whole) {
-        static const char *const wrong[] = {"", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef0", "0123456789abcdef0123456789abcdef"};
+        static const char *const wrong[] = {"", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef0",
+                                            "0123456789abcdef0123456789abcdef"};
         const struct guard guard = {.token = "0123456789abcdef"};
 
         ck_assert_int_eq(guard_ask(&guard, "0123456789abcdef", "example.com", true), GUARD_LET_IN);

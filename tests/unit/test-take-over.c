@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Take-overs of a host that is a directory, with a systemctl that keeps its units there as files: made, undone, failing, and cut off
- * at every point.
+ * Take-overs of a host that is a directory, with a systemctl that keeps its units there as files: made, undone,
+ * failing, and cut off at every point.
  */
 #include <check.h>
 #include <fcntl.h>
@@ -53,7 +53,8 @@ static void shell(const char *command) {
 static void put(const char *path, const char *text) {
         char command[1024];
 
-        (void) snprintf(command, sizeof(command), "mkdir -p .%.*s && printf '%s' >.%s", (int) (strrchr(path, '/') - path), path, text, path);
+        (void) snprintf(command, sizeof(command), "mkdir -p .%.*s && printf '%s' >.%s",
+                        (int) (strrchr(path, '/') - path), path, text, path);
         shell(command);
 }
 
@@ -146,7 +147,8 @@ static void setup(void) {
         manifest = (struct manifest) {
                 .service = "wazo-confd", .config = "/etc/wazo-confd/config.yml", .log = "/var/log/wazo-confd.log",
                 .user = geteuid() == 0 ? "daemon" : me->pw_name,
-                .facts = {.unit = {.name = OURS, .replaces = THEIRS}, .key = {.file = "/var/lib/wazo-auth-keys/wazo-confd-key.yml"}},
+                .facts = {.unit = {.name = OURS, .replaces = THEIRS},
+                          .key = {.file = "/var/lib/wazo-auth-keys/wazo-confd-key.yml"}},
         };
         cut_at = -1;
         fails = NULL;
@@ -179,8 +181,9 @@ static void teardown(void) {
 
 /* All of it but the journal: names, links, owners, modes, what is in the files. */
 static char *picture(void) {
-        static const char find[] = "cd %s && find . -path ./var/lib/wazo-suite -prune -o -type l -printf '%%p -> %%l\\n' -o -type f "
-                                   "-printf '%%p %%U:%%G %%m ' -exec cksum {} \\; | sort";
+        static const char find[] =
+                "cd %s && find . -path ./var/lib/wazo-suite -prune -o -type l -printf '%%p -> %%l\\n' -o -type f "
+                "-printf '%%p %%U:%%G %%m ' -exec cksum {} \\; | sort";
         char command[512], *text = calloc(1, 65536);
         FILE *from;
 
@@ -250,7 +253,8 @@ START_TEST(taken_over) {
         ck_assert_int_eq(stat(in("/var/lib/wazo-auth-keys/wazo-confd-key.yml"), &st), 0);
         ck_assert_uint_eq(st.st_uid, getpwnam(manifest.user)->pw_uid);
         ck_assert_uint_eq(st.st_mode & 07777, 0600);
-        ck_assert(is_there("/etc/nginx/locations/https-enabled/wazo-suite-confd") && !is_there("/etc/nginx/locations/https-enabled/wazo-confd"));
+        ck_assert(is_there("/etc/nginx/locations/https-enabled/wazo-suite-confd") &&
+                  !is_there("/etc/nginx/locations/https-enabled/wazo-confd"));
 }
 END_TEST
 
@@ -422,7 +426,8 @@ START_TEST(a_cut_off_line) {
         shell("printf 'owner\\t/etc/c\\t1:' >>." STATE "/journal");
         for (unsigned i = 0; i < 2; i++) {
                 ck_assert_int_eq(journal_open(state_dir, true, &j), 0);
-                ck_assert(j.phase == JOURNAL_TAKING && j.n == 1 && journal_find(&j, "aside", "/etc/a b") && !journal_find(&j, "owner", "/etc/c"));
+                ck_assert(j.phase == JOURNAL_TAKING && j.n == 1 && journal_find(&j, "aside", "/etc/a b") &&
+                          !journal_find(&j, "owner", "/etc/c"));
                 ck_assert_int_eq(journal_set_phase(&j, JOURNAL_TAKING), 0);
                 journal_done(&j);
         }

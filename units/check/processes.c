@@ -139,7 +139,8 @@ static const char *table_text(const char *root, struct table *t) {
         static char nothing[] = "";
         char path[PATH_SIZE];
 
-        if (!t->text && (snprintf(path, sizeof(path), "%s/proc/net/%s", root, t->name) >= PATH_SIZE || host_read(path, &t->text) < 0))
+        if (!t->text && (snprintf(path, sizeof(path), "%s/proc/net/%s", root, t->name) >= PATH_SIZE ||
+                         host_read(path, &t->text) < 0))
                 t->text = nothing;
         return t->text;
 }

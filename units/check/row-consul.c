@@ -205,7 +205,8 @@ static size_t choose_right(const struct entry *list, size_t n, const char *id, j
         return right;
 }
 
-static void judge_entries(struct check *c, const struct manifest *m, const struct consul *consul, const json_t *entries, const char *uuid) {
+static void judge_entries(struct check *c, const struct manifest *m, const struct consul *consul,
+                          const json_t *entries, const char *uuid) {
         json_int_t port = consul->port > 0 ? consul->port : m->port;
         struct entry list[ENTRIES_MAX];
         size_t n = count_ours(entries, port, uuid != NULL, list), right;
@@ -225,8 +226,9 @@ static void judge_entries(struct check *c, const struct manifest *m, const struc
         }
         for (size_t i = 0, at_byte = 0; i < n; i++)
                 if (i != right && at_byte < sizeof(others))
-                        at_byte += (size_t) snprintf(others + at_byte, sizeof(others) - at_byte, "%sconsul services deregister -id=%s",
-                                                     at_byte ? "; " : "", list[i].id);
+                        at_byte += (size_t) snprintf(others + at_byte, sizeof(others) - at_byte,
+                                                     "%sconsul services deregister -id=%s", at_byte ? "; " : "",
+                                                     list[i].id);
         if (n > 1) {
                 check_fail(c, "consul has %zu entries of %s for this server; right is %s", n, m->service, list[right].id);
                 check_remedy(c, "%s", others);
@@ -258,7 +260,8 @@ void check_row_consul(struct check *c, const struct manifest *m) {
         }
         if (uuid && !text_is_uuid(uuid))
                 uuid = NULL;
-        (void) snprintf(url, sizeof(url), "%s/v1/health/service/%s%s%s", consul.url, m->service, uuid ? "?tag=" : "", strempty(uuid));
+        (void) snprintf(url, sizeof(url), "%s/v1/health/service/%s%s%s", consul.url, m->service, uuid ? "?tag=" : "",
+                        strempty(uuid));
         (void) snprintf(token, sizeof(token), "X-Consul-Token: %s", consul.token);
         r = http_ask("GET", url, *consul.token ? headers : NULL, &answer);
         if (r < 0 || answer.status != 200) {

@@ -201,8 +201,10 @@ bool check_order_differs(struct check *c, const struct manifest *m) {
 
                 if (earlier[i] || other == m || other->facts.order.filter == FACTS_FILTER_NONE || !is_ordered_after(c, other))
                         continue;
-                check_fail(c, "%s has After=%s, and wazo-service does not wait for it", check_unit_get(c->unit, "Id"), other->service);
-                check_remedy(c, "add %s to \"after\" in the manifest of %s, or take the drop-in away that says so (systemctl cat %s)",
+                check_fail(c, "%s has After=%s, and wazo-service does not wait for it", check_unit_get(c->unit, "Id"),
+                           other->service);
+                check_remedy(c,
+                             "add %s to \"after\" in the manifest of %s, or take the drop-in away that says so (systemctl cat %s)",
                              other->service, m->service, check_unit_get(c->unit, "Id"));
                 return true;
         }

@@ -108,8 +108,8 @@ void check_row_home(struct check *c, const struct manifest *m) {
              !(m->facts.home && streq(m->facts.home, user.home)))) {
                 check_fail(c, "the home of %s is %s", m->user, user.home);
                 /* usermod refuses while a process of the user's runs. */
-                check_remedy(c, "systemctl stop %s; usermod --home %s %s; systemctl start %s", m->facts.unit.name, m->facts.home ?: "/nonexistent",
-                             m->user, m->facts.unit.name);
+                check_remedy(c, "systemctl stop %s; usermod --home %s %s; systemctl start %s", m->facts.unit.name,
+                             m->facts.home ?: "/nonexistent", m->user, m->facts.unit.name);
                 return;
         }
         check_pass(c, "%s", user.home);

@@ -44,7 +44,8 @@ static const char *base(const char *path) {
 
 /* ---- aside ---- */
 
-static int aside_paths(const struct site *site, const struct journal_record *r, char path[DISK_PATH_MAX], char away[DISK_PATH_MAX]) {
+static int aside_paths(const struct site *site, const struct journal_record *r, char path[DISK_PATH_MAX],
+                       char away[DISK_PATH_MAX]) {
         int n = at(site, r->path, path);
 
         return n < 0 ? n : snprintf(away, DISK_PATH_MAX, "%s" CHANGE_ASIDE_SUFFIX, path) < DISK_PATH_MAX ? 0 : -ENAMETOOLONG;
@@ -262,7 +263,8 @@ static int look_run(const struct site *site, struct journal_record *r) {
         if (n >= 0)
                 n = ask(site, r->path, "UnitFileState", enabled, sizeof(enabled));
         if (n >= 0)
-                (void) snprintf(r->before, sizeof(r->before), "%s %s", streq(enabled, "enabled") ? "enabled" : NONE, up ? "active" : NONE);
+                (void) snprintf(r->before, sizeof(r->before), "%s %s", streq(enabled, "enabled") ? "enabled" : NONE,
+                                up ? "active" : NONE);
         return n;
 }
 
@@ -272,8 +274,8 @@ static int systemctl(const struct site *site, const char *verb, const struct jou
 }
 
 /*
- * At its next reload systemd makes one unit of ours and of what it has in memory of the other name. Which of the two states it keeps
- * depends on their order, so that a running service may count as stopped: that must not be one.
+ * At its next reload systemd makes one unit of ours and of what it has in memory of the other name. Which of the two
+ * states it keeps depends on their order, so that a running service may count as stopped: that must not be one.
  */
 static int stop_before_alias(const struct site *site, const char *unit) {
         char names[DISK_PATH_MAX];

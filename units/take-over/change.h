@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a take-over is made of: changes of the host, each of which can be made and undone, and made and undone again when nobody knows
- * whether it was. A change is a record of the journal.
+ * What a take-over is made of: changes of the host, each of which can be made and undone, and made and undone again
+ * when nobody knows whether it was. A change is a record of the journal.
  *
- *   aside    a file is renamed, so that nobody reads it: wanted is the link that may stand there instead, "-" for none
- *   link     a symbolic link, or none: wanted is its target, or "-"; a file of this name is left alone
- *   keep     a file is copied to wanted, for when its package goes
- *   owner    of a file: wanted is "UID:GID"
- *   stop     a unit that is not ours: wanted is ours, which may have its name by now
- *   run      our unit is enabled and started, with the socket unit wanted, or "-"
- *   nginx    the locations of a name, where they are enabled: wanted is the file of ours
+ *   aside    a file is renamed, so that nobody reads it: wanted is the link that may stand there instead, "-" for
+ * none link     a symbolic link, or none: wanted is its target, or "-"; a file of this name is left alone keep     a
+ * file is copied to wanted, for when its package goes owner    of a file: wanted is "UID:GID" stop     a unit that is
+ * not ours: wanted is ours, which may have its name by now run      our unit is enabled and started, with the socket
+ * unit wanted, or "-" nginx    the locations of a name, where they are enabled: wanted is the file of ours
  */
 #pragma once
 

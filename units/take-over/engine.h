@@ -10,8 +10,9 @@
 typedef void engine_tell(const char *verb, const struct journal_record *record, int error);
 
 /*
- * Makes what the journal has, and then those of @steps that it has not. 0: all is made, the phase is TAKEN. When one fails, those
- * before it are undone, and its error is returned; the phase is NONE then, or GIVING when one could not be undone. @tell may be NULL.
+ * Makes what the journal has, and then those of @steps that it has not. 0: all is made, the phase is TAKEN. When one
+ * fails, those before it are undone, and its error is returned; the phase is NONE then, or GIVING when one could not
+ * be undone. @tell may be NULL.
  */
 int engine_take(const struct site *site, struct journal *j, const struct steps *steps, engine_tell *tell) _must_check_;
 
@@ -19,7 +20,7 @@ int engine_take(const struct site *site, struct journal *j, const struct steps *
 int engine_give(const struct site *site, struct journal *j, engine_tell *tell) _must_check_;
 
 /*
- * Makes all once more, after a package has brought back files of its own or taken away others. @purged: the package of the other daemon
- * has gone for good, so that its files are not kept for it any longer. The first error.
+ * Makes all once more, after a package has brought back files of its own or taken away others. @purged: the package
+ * of the other daemon has gone for good, so that its files are not kept for it any longer. The first error.
  */
 int engine_settle(const struct site *site, const struct journal *j, bool purged) _must_check_;

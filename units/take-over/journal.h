@@ -37,8 +37,8 @@ struct journal {
 #define JOURNAL_NULL ((struct journal) {.dir_fd = -1, .fd = -1})
 
 /*
- * Reads the journal in @dir, which is made when @write, and then locked for as long as the journal is open: -EBUSY when somebody else
- * has it. One that is not there is JOURNAL_NONE. -EBADMSG: it is not one of this version.
+ * Reads the journal in @dir, which is made when @write, and then locked for as long as the journal is open: -EBUSY
+ * when somebody else has it. One that is not there is JOURNAL_NONE. -EBADMSG: it is not one of this version.
  */
 int journal_open(const char *dir, bool write, struct journal *ret) _must_check_;
 void journal_done(struct journal *j);

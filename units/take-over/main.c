@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wazo-take-over, which is "wazo-suite take-over" and "wazo-suite give-back": puts one of our services in the place of the daemon of
- * the same name that another package has, and that one in its place again. By the name of a command of that package it stands for the
- * command while the service is ours: wazo-upgrade and crontabs call them.
+ * wazo-take-over, which is "wazo-suite take-over" and "wazo-suite give-back": puts one of our services in the place
+ * of the daemon of the same name that another package has, and that one in its place again. By the name of a command
+ * of that package it stands for the command while the service is ours: wazo-upgrade and crontabs call them.
  */
 #include <getopt.h>
 #include <stdarg.h>
@@ -124,7 +124,9 @@ static int ask_leave(const struct task *t) {
         (void) complain(EXIT_REFUSED, "%s is not taken over:", t->m->service);
         (void) fputs(reasons, stderr);
         if (t->journal.phase != JOURNAL_NONE)
-                (void) fprintf(stderr, "An earlier take-over was interrupted. To undo what it did: wazo-suite give-back %s\n", t->m->facts.api);
+                (void) fprintf(stderr,
+                               "An earlier take-over was interrupted. To undo what it did: wazo-suite give-back %s\n",
+                               t->m->facts.api);
         return EXIT_REFUSED;
 }
 
@@ -152,11 +154,14 @@ static int take_over(struct task *t) {
                 return EXIT_DONE;
         }
         if (t->journal.phase != JOURNAL_NONE)
-                (void) printf("An interrupted %s is continued from what it had begun.\n", t->journal.phase == JOURNAL_TAKING ? "take-over" : "give-back");
+                (void) printf("An interrupted %s is continued from what it had begun.\n",
+                              t->journal.phase == JOURNAL_TAKING ? "take-over" : "give-back");
         r = engine_take(&t->site, &t->journal, &steps, tell);
         if (r < 0)
                 return complain(EXIT_FAILED, "%s is not taken over: %s. %s", t->m->service, reason(r),
-                                t->journal.phase == JOURNAL_NONE ? "Everything is as it was." : "Not all could be undone: run wazo-suite give-back.");
+                                t->journal.phase == JOURNAL_NONE
+                                        ? "Everything is as it was."
+                                        : "Not all could be undone: run wazo-suite give-back.");
         (void) printf("%s is wazo-suite's now. To undo: wazo-suite give-back %s\n", t->m->service, t->m->facts.api);
         return EXIT_DONE;
 }
@@ -175,7 +180,8 @@ static bool other_can_run(const struct task *t) {
         char path[DISK_PATH_MAX], aside[300];
 
         (void) snprintf(aside, sizeof(aside), "%s" CHANGE_ASIDE_SUFFIX, unit);
-        return steps_find_unit(&t->site, unit, path, sizeof(path)) == 0 || steps_find_unit(&t->site, aside, path, sizeof(path)) == 0;
+        return steps_find_unit(&t->site, unit, path, sizeof(path)) == 0 ||
+               steps_find_unit(&t->site, aside, path, sizeof(path)) == 0;
 }
 
 static int give_back(struct task *t) {
@@ -217,7 +223,8 @@ static int mend_log(const struct task *t) {
 
         if (!t->m->log || disk_is_there(t->m->log))
                 return 0;
-        (void) snprintf(conf, sizeof(conf), "%.*s.conf", (int) (strlen(t->m->facts.unit.name) - strlen(".service")), t->m->facts.unit.name);
+        (void) snprintf(conf, sizeof(conf), "%.*s.conf", (int) (strlen(t->m->facts.unit.name) - strlen(".service")),
+                        t->m->facts.unit.name);
         r = command_run((const char *const[]) {"systemd-tmpfiles", "--create", conf, NULL}, JOB_SECONDS);
         return r < 0 ? r : command_run((const char *const[]) {"systemctl", "restart", t->m->facts.unit.name, NULL}, JOB_SECONDS);
 }
@@ -274,7 +281,8 @@ static int run(const struct arguments *a, const struct manifest *m) {
         if (r == -EBUSY)
                 return complain(EXIT_REFUSED, "somebody else is at it");
         if (r < 0)
-                return complain(EXIT_FAILED, "%s: %s", t.state, r == -EBADMSG ? "the journal is not of this version" : strerror(-r));
+                return complain(EXIT_FAILED, "%s: %s", t.state,
+                                r == -EBADMSG ? "the journal is not of this version" : strerror(-r));
         r = a->settle ? settle(&t) : streq(a->command, "give-back") ? give_back(&t) : take_over(&t);
         /* A directory that was made for nothing. */
         if (!a->dry_run && t.journal.phase == JOURNAL_NONE)
@@ -332,7 +340,9 @@ int main(int argc, char **argv) {
                 return EXIT_USAGE;
         }
         if (!streq(name, "take-over") && !streq(name, "give-back")) {
-                (void) fprintf(stderr, "%s: wazo-suite has taken over, and it has no need of this command: nothing is done\n", name);
+                (void) fprintf(stderr,
+                               "%s: wazo-suite has taken over, and it has no need of this command: nothing is done\n",
+                               name);
                 return EXIT_DONE;
         }
         a.command = command = name;

@@ -56,7 +56,9 @@ static int take_status(char *line, void *userdata) {
         if (!s->here || strncmp(line, "Status: ", 8) != 0)
                 return 0;
         word = strrchr(line, ' ') + 1;
-        s->state = streq(word, "not-installed") ? PACKAGE_NONE : streq(word, "config-files") ? PACKAGE_CONFIG_FILES : PACKAGE_INSTALLED;
+        s->state = streq(word, "not-installed")  ? PACKAGE_NONE
+                   : streq(word, "config-files") ? PACKAGE_CONFIG_FILES
+                                                 : PACKAGE_INSTALLED;
         return 1;
 }
 

@@ -39,7 +39,8 @@ static void check_installed(struct refusal *f) {
         if (steps_find_unit(f->site, f->m->facts.unit.name, path, sizeof(path)) < 0)
                 refuse(f, "there is no %s here.\n  Install it: apt-get install %s", f->m->facts.unit.name, f->m->facts.package);
         else if (!getpwnam(f->m->user))
-                refuse(f, "there is no user %s.\n  Install the package again: apt-get install --reinstall %s", f->m->user, f->m->facts.package);
+                refuse(f, "there is no user %s.\n  Install the package again: apt-get install --reinstall %s",
+                       f->m->user, f->m->facts.package);
 }
 
 /* A real configuration of the Python daemon says nothing of its database, which then is PostgreSQL. */

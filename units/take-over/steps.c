@@ -42,7 +42,8 @@ static _printf_(4, 5) void add(struct maker *k, const char *what, const char *wa
         va_start(ap, path);
         n = vsnprintf(r->path, sizeof(r->path), path, ap);
         va_end(ap);
-        if (n >= (int) sizeof(r->path) || !strcopy(r->wanted, sizeof(r->wanted), wanted) || !strcopy(r->what, sizeof(r->what), what))
+        if (n >= (int) sizeof(r->path) || !strcopy(r->wanted, sizeof(r->wanted), wanted) ||
+            !strcopy(r->what, sizeof(r->what), what))
                 k->error = -ENAMETOOLONG;
         else
                 k->into->n++;
@@ -79,7 +80,8 @@ static void add_wanting_links(struct maker *k) {
                 char pattern[DISK_PATH_MAX];
                 glob_t found = {0};
 
-                (void) snprintf(pattern, sizeof(pattern), "%s" ETC_UNITS "/*.%s/%s", k->site->root, kinds[i], k->m->facts.unit.replaces);
+                (void) snprintf(pattern, sizeof(pattern), "%s" ETC_UNITS "/*.%s/%s", k->site->root, kinds[i],
+                                k->m->facts.unit.replaces);
                 if (glob(pattern, 0, NULL, &found) == GLOB_NOSPACE)
                         k->error = -ENOMEM;
                 for (size_t j = 0; j < found.gl_pathc; j++)

@@ -13,7 +13,8 @@ struct steps {
 };
 
 /* @state: where the journal is. @program: what stands for commands that have nothing to do any more. Their "before" is empty. */
-int steps_make(const struct site *site, const struct manifest *m, const char *state, const char *program, struct steps *ret) _must_check_;
+int steps_make(const struct site *site, const struct manifest *m, const char *state, const char *program,
+               struct steps *ret) _must_check_;
 
 /* Of a unit's file, in the places of administrator and packages; -ENOENT. */
 int steps_find_unit(const struct site *site, const char *unit, char *ret, size_t size) _must_check_;

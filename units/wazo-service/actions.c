@@ -105,8 +105,9 @@ static void print_dry_run(struct host *h, const struct batch *b, bool stop) {
 }
 
 static json_t *result_json(const struct target *t, const struct run_result *result) {
-        return json_pack("{s:s,s:s,s:s,s:f,s:s*}", "name", t->name, "unit", t->unit.name, "outcome", outcome_to_string(result->outcome),
-                         "seconds", (double) result->nsec / (double) NSEC_PER_SEC, "why", *result->why ? result->why : NULL);
+        return json_pack("{s:s,s:s,s:s,s:f,s:s*}", "name", t->name, "unit", t->unit.name, "outcome",
+                         outcome_to_string(result->outcome), "seconds", (double) result->nsec / (double) NSEC_PER_SEC,
+                         "why", *result->why ? result->why : NULL);
 }
 
 static json_t *batch_json(const char *action, const struct batch *b, int code) {

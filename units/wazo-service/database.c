@@ -21,5 +21,6 @@ void database_print(void) {
         if (r >= 0 && strstr(output, "(head)"))
                 puts("\tOK");
         else
-                printf("\tNOK (current revision is %.*s)\n", r < 0 ? (int) strlen("unknown") : (int) strcspn(output, " \n"), r < 0 ? "unknown" : output);
+                printf("\tNOK (current revision is %.*s)\n",
+                       r < 0 ? (int) strlen("unknown") : (int) strcspn(output, " \n"), r < 0 ? "unknown" : output);
 }

@@ -133,5 +133,7 @@ int firewall_close(void) {
         head = strstr(rules, "-A INPUT ");
         if (head && strncmp(head, OURS, strlen(OURS)) == 0)
                 return 0;
-        return command_run((const char *const[]) {IPTABLES, WAIT, "-I", "INPUT", "-p", "udp", "--dport", PORT, "-j", "DROP", NULL}, COMMAND_SECONDS);
+        return command_run((const char *const[]) {IPTABLES, WAIT, "-I", "INPUT", "-p", "udp", "--dport", PORT, "-j",
+                                                  "DROP", NULL},
+                           COMMAND_SECONDS);
 }

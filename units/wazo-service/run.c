@@ -92,8 +92,8 @@ static void finish(struct one *one, enum outcome outcome) {
         if (outcome == OUTCOME_DISABLED)
                 lines_set(&run->lines, one->index, "\t%s is disabled", run->targets[one->index].name);
         else
-                lines_set(&run->lines, one->index, "\t%s %s ... %s", run->stopping ? "stopping" : "starting", run->targets[one->index].name,
-                          words[outcome]);
+                lines_set(&run->lines, one->index, "\t%s %s ... %s", run->stopping ? "stopping" : "starting",
+                          run->targets[one->index].name, words[outcome]);
 }
 
 /* @what, and what its unit says of itself: what cannot be asked any more is left out of the sentence. */
@@ -109,8 +109,10 @@ static void fail(struct one *one, const char *what) {
         else {
                 (void) systemd_units(run->host->bus, &name, 1, &t->unit);
                 (void) systemd_details(run->host->bus, name, &d);
-                (void) snprintf(result->why, sizeof(result->why), "%s; it is %s (%s%s%s)%s%s; see: systemctl status %s", what, t->unit.active,
-                                t->unit.sub, *d.result ? ", result " : "", d.result, *d.status ? ": " : "", d.status, name);
+                (void) snprintf(result->why, sizeof(result->why),
+                                "%s; it is %s (%s%s%s)%s%s; see: systemctl status %s", what, t->unit.active,
+                                t->unit.sub, *d.result ? ", result " : "", d.result, *d.status ? ": " : "", d.status,
+                                name);
         }
         finish(one, OUTCOME_NOK);
 }
@@ -214,7 +216,8 @@ static void on_late(struct one *one) {
         char what[128];
 
         if (one->step == STEP_PROBE && port)
-                (void) snprintf(what, sizeof(what), "nobody listens on %s port %d (%s) yet", port->address, (int) port->port, port->purpose);
+                (void) snprintf(what, sizeof(what), "nobody listens on %s port %d (%s) yet", port->address,
+                                (int) port->port, port->purpose);
         else
                 (void) snprintf(what, sizeof(what), "systemd has not %s it in time", one->run->stopping ? "stopped" : "started");
         fail(one, what);
@@ -268,7 +271,8 @@ static void report(const struct run *run) {
                         (void) fprintf(stderr, "wazo-service: %s: %s\n", run->targets[i].name, run->results[i].why);
 }
 
-static int run_all(struct host *h, struct target *targets, size_t n, bool stopping, const struct run_options *options, struct run_result *results) {
+static int run_all(struct host *h, struct target *targets, size_t n, bool stopping, const struct run_options *options,
+                   struct run_result *results) {
         _cleanup_free_ struct run *run = calloc(1, sizeof(*run));
         int r;
 

@@ -29,9 +29,11 @@ struct run_options {
  * A line a service on standard output; who is late or failed, and why, on standard error behind them. @results has one a target.
  * 0; -EIO when one failed (at a start no further one is begun then); another error of the bus.
  */
-int run_start(struct host *h, struct target *targets, size_t n, const struct run_options *options, struct run_result *results) _must_check_;
+int run_start(struct host *h, struct target *targets, size_t n, const struct run_options *options,
+              struct run_result *results) _must_check_;
 /* The last first. One that cannot be stopped does not keep the others up. */
-int run_stop(struct host *h, struct target *targets, size_t n, const struct run_options *options, struct run_result *results) _must_check_;
+int run_stop(struct host *h, struct target *targets, size_t n, const struct run_options *options,
+             struct run_result *results) _must_check_;
 
 /* Whether there is anything to do for it. */
 bool run_would_start(const struct host *h, const struct target *t);

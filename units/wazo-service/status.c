@@ -33,8 +33,9 @@ static json_t *workers_of(const struct target *t) {
 
         if (t->manifest->kind != MANIFEST_NATIVE || state_of(t) != STATE_RUNNING)
                 return NULL;
-        if (command_read((const char *const[]) {"wazo-suite", "--service", t->manifest->service, "--json", "status", NULL}, WORKERS_SECONDS,
-                         &text) < 0)
+        if (command_read((const char *const[]) {"wazo-suite", "--service", t->manifest->service, "--json", "status",
+                                                NULL},
+                         WORKERS_SECONDS, &text) < 0)
                 return NULL;
         answer = json_loads(text, 0, NULL);
         workers = json_incref(json_object_get(answer, "workers"));
@@ -72,8 +73,9 @@ static int print_json(const struct host *h, const struct target *targets, size_t
                 const struct target *t = &targets[i];
                 json_t *workers = workers_of(t);
 
-                r = json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:o*}", "name", t->name, "unit", t->unit.name, "state",
-                                                          states[state_of(t)], "active", t->unit.active, "sub", t->unit.sub, "disabled",
+                r = json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:o*}", "name", t->name, "unit",
+                                                          t->unit.name, "state", states[state_of(t)], "active",
+                                                          t->unit.active, "sub", t->unit.sub, "disabled",
                                                           host_is_disabled(h, t), "workers", workers));
         }
         root = json_pack("{s:o,s:i}", "services", list, "exit", code);

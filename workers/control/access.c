@@ -56,8 +56,8 @@ enum access access_of_peer(const struct access_rules *rules, int fd) {
         if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups + 1, &size) >= 0)
                 n += size / sizeof(gid_t);
         /*
-         * A peer without a number is of another PID namespace: on the host of the container that we are in. Its user and groups are as
-         * true as anybody's, but for those that stand for all that we have no name for.
+         * A peer without a number is of another PID namespace: on the host of the container that we are in. Its user
+         * and groups are as true as anybody's, but for those that stand for all that we have no name for.
          */
         if (peer.pid == 0) {
                 if (peer.uid == UNKNOWN_ID)

@@ -83,8 +83,8 @@ static json_t *listeners_of(const struct plan *plan) {
                 if (l->address[0] == '/')
                         (void) snprintf(url, sizeof(url), "unix:%s", l->address);
                 else
-                        (void) snprintf(url, sizeof(url), "%s://%s%s%s:%" PRIu32, l->tls_cert[0] ? "https" : "http", six ? "[" : "", l->address,
-                                        six ? "]" : "", l->port);
+                        (void) snprintf(url, sizeof(url), "%s://%s%s%s:%" PRIu32, l->tls_cert[0] ? "https" : "http",
+                                        six ? "[" : "", l->address, six ? "]" : "", l->port);
                 r |= json_array_append_new(listeners, text_json(url));
         }
         return answers_finish(listeners, r);

@@ -156,5 +156,6 @@ int control_link(struct control *c) {
         r = uplink_open(&c->uplink, c->event, c->worker.channel, CONTROL_QUEUE_MAX, handlers, ELEMENTSOF(handlers), NULL, c);
         if (r < 0)
                 return r;
-        return sd_event_add_time_relative(c->event, &c->patience, CLOCK_MONOTONIC, PATIENCE_USEC, PATIENCE_USEC / 10, on_patience, c);
+        return sd_event_add_time_relative(c->event, &c->patience, CLOCK_MONOTONIC, PATIENCE_USEC, PATIENCE_USEC / 10,
+                                          on_patience, c);
 }

@@ -124,7 +124,8 @@ static int relay_failed(const struct method_wish *wish, const struct relay_resul
                 answer->error = VARLINK_NOT_PARKED;
                 return answered(answer, json_pack("{s:I}", "id", wish->id));
         }
-        varlink_answer_error(answer, VARLINK_RELAY_UNAVAILABLE, "text", result->text && result->text[0] ? result->text : "the relay refused");
+        varlink_answer_error(answer, VARLINK_RELAY_UNAVAILABLE, "text",
+                             result->text && result->text[0] ? result->text : "the relay refused");
         return answer->parameters ? 0 : -ENOMEM;
 }
 
@@ -190,7 +191,8 @@ static int ask_about(const struct checked_call *c, const char *method, const cha
         if (all)
                 (void) snprintf(wish->question.path, sizeof(wish->question.path), "/parked%s", verb);
         else
-                (void) snprintf(wish->question.path, sizeof(wish->question.path), "/parked/%" JSON_INTEGER_FORMAT "%s", wish->id, verb);
+                (void) snprintf(wish->question.path, sizeof(wish->question.path),
+                                "/parked/%" JSON_INTEGER_FORMAT "%s", wish->id, verb);
         if (c->values[1])
                 relay_query(&wish->question, "queue", "%s", queue);
         return METHOD_RELAY;
@@ -211,5 +213,6 @@ int methods_relayed_rows(const struct methods *methods, struct method_wish *wish
         if (!is_good(result))
                 return relay_failed(wish, result, answer);
         parameters = versioned();
-        return answered(answer, answers_finish(parameters, answers_set(parameters, "rows", rows ? json_incref(rows) : json_integer(1))));
+        return answered(answer, answers_finish(parameters, answers_set(parameters, "rows",
+                                                                       rows ? json_incref(rows) : json_integer(1))));
 }

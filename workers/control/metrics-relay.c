@@ -86,5 +86,6 @@ void metrics_put_relay(FILE *out, const char *service, const struct relay_result
                 put_figure(out, i, service, relay->body);
         kept = json_object_get(json_object_get(relay->body, "events"), "kept");
         if (json_is_integer(kept))
-                put_one(out, "wazo_suite_relay_events_kept", "Events that can be read again.", service, (double) json_integer_value(kept));
+                put_one(out, "wazo_suite_relay_events_kept", "Events that can be read again.", service,
+                        (double) json_integer_value(kept));
 }

@@ -116,8 +116,10 @@ static const struct {
         const char *name, *type, *help;
 } discovery_metrics[] = {
         {WIRE_FIGURE_REGISTERED, "wazo_suite_discovery_registered", "gauge", "1 when consul knows the service."},
-        {WIRE_FIGURE_REGISTRATIONS, "wazo_suite_discovery_registrations_total", "counter", "How often it was registered with consul."},
-        {WIRE_FIGURE_REFUSALS, "wazo_suite_discovery_failures_total", "counter", "Requests to consul without a good answer."},
+        {WIRE_FIGURE_REGISTRATIONS, "wazo_suite_discovery_registrations_total", "counter",
+         "How often it was registered with consul."},
+        {WIRE_FIGURE_REFUSALS, "wazo_suite_discovery_failures_total", "counter",
+         "Requests to consul without a good answer."},
 };
 
 static void put_discovery(FILE *out, const struct model *m) {
@@ -161,7 +163,8 @@ int metrics_render(const struct model *m, const struct relay_result *relay, uint
                 return -ENOMEM;
         put_info(out, m);
         put_service(out, m, "wazo_suite_service_ready", "gauge", "1 when the service is ready.", s->ready != 0);
-        put_service(out, m, "wazo_suite_service_degraded", "gauge", "1 when a worker is not well, or a plugin cannot run.", model_is_degraded(m));
+        put_service(out, m, "wazo_suite_service_degraded", "gauge",
+                    "1 when a worker is not well, or a plugin cannot run.", model_is_degraded(m));
         put_service(out, m, "wazo_suite_service_start_time_seconds", "gauge", "When the supervisor began, since the epoch.",
                     seconds(s->started_wall));
         put_service(out, m, "wazo_suite_plan_serial", "gauge", "Grows with each reload that was applied.", (double) s->plan_serial);

@@ -12,7 +12,8 @@
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* The whole exposition, freed by the caller, with what the relay said of itself. -ENOMEM. */
-int metrics_render(const struct model *m, const struct relay_result *relay, uint64_t now, char **ret, size_t *ret_size) _must_check_;
+int metrics_render(const struct model *m, const struct relay_result *relay, uint64_t now, char **ret,
+                   size_t *ret_size) _must_check_;
 
 /* metrics.c: the head of a metric, and a label. */
 void metrics_put_help(FILE *out, const char *name, const char *type, const char *help);

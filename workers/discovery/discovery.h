@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The discovery worker, whole: its configuration and its line to the supervisor (main.c, link.c), what the supervisor's feed says of
- * the service's health (health.c), the address at which others find it (address.c), and what consul is told (registrar.c).
+ * The discovery worker, whole: its configuration and its line to the supervisor (main.c, link.c), what the
+ * supervisor's feed says of the service's health (health.c), the address at which others find it (address.c), and
+ * what consul is told (registrar.c).
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wazo-discovery: the worker that tells consul of its service. It registers it when it is ready, says every now and then, and whenever
- * that changes, how it is, and deregisters it before its listeners close. What becomes of consul is nobody else's business.
+ * wazo-discovery: the worker that tells consul of its service. It registers it when it is ready, says every now and
+ * then, and whenever that changes, how it is, and deregisters it before its listeners close. What becomes of consul
+ * is nobody else's business.
  */
 #include <signal.h>
 
@@ -59,7 +60,9 @@ static int read_slice(struct discovery *d) {
         if (!settings.driver_dir || !d->service || !d->address || !d->interface || !id || !json_is_integer(port))
                 return -EBADMSG;
         e = registrar_init(&d->registrar, d->event, &settings, say, leave, d);
-        return e < 0 ? e : registrar_add(&d->registrar, id, d->service, tags_of(d), (uint32_t) json_integer_value(port), &d->registration);
+        return e < 0 ? e
+                     : registrar_add(&d->registrar, id, d->service, tags_of(d), (uint32_t) json_integer_value(port),
+                                     &d->registration);
 }
 
 /* ---- what is told, and to whom ---- */
@@ -156,7 +159,8 @@ int discovery_drain(struct discovery *d, uint64_t deadline, bool replaced) {
         /* What a worker before us has registered is ours. */
         d->registration->maybe = true;
         registrar_leave(&d->registrar);
-        return sd_event_add_time(d->event, &d->deadline, CLOCK_MONOTONIC, (deadline - MIN(early, deadline)) / NSEC_PER_USEC, 0, on_deadline, d);
+        return sd_event_add_time(d->event, &d->deadline, CLOCK_MONOTONIC,
+                                 (deadline - MIN(early, deadline)) / NSEC_PER_USEC, 0, on_deadline, d);
 }
 
 static int run(struct discovery *d) {

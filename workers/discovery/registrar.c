@@ -50,7 +50,8 @@ static void work_soon(struct registrar *r) {
 }
 
 static void wake_at(struct registrar *r, uint64_t at) {
-        if (sd_event_source_set_time(r->timer, at / NSEC_PER_USEC) < 0 || sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT) < 0)
+        if (sd_event_source_set_time(r->timer, at / NSEC_PER_USEC) < 0 ||
+            sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT) < 0)
                 (void) sd_event_exit(r->event, -ENOMEM);
 }
 
@@ -196,7 +197,8 @@ static void on_answer(void *userdata, const struct http_answer *answer) {
 
 /* "30s"; or in milliseconds where that would not be exact. */
 static void format_msec(uint64_t msec, char *to, size_t size) {
-        (void) snprintf(to, size, msec % 1000 == 0 ? "%llus" : "%llums", (unsigned long long) (msec % 1000 == 0 ? msec / 1000 : msec));
+        (void) snprintf(to, size, msec % 1000 == 0 ? "%llus" : "%llums",
+                        (unsigned long long) (msec % 1000 == 0 ? msec / 1000 : msec));
 }
 
 static json_t *registration_json(const struct registrar *r, const struct registration *g) {

@@ -75,7 +75,8 @@ int registrar_init(struct registrar *r, sd_event *event, const struct registrar_
 void registrar_done(struct registrar *r);
 
 /* A service, which nobody wants yet. Takes @tags over, whatever it returns. -ENOMEM. */
-int registrar_add(struct registrar *r, const char *id, const char *name, json_t *tags, uint32_t port, struct registration **ret) _must_check_;
+int registrar_add(struct registrar *r, const char *id, const char *name, json_t *tags, uint32_t port,
+                  struct registration **ret) _must_check_;
 /* It is to be known to consul, at this address, in this health. Telling the same again costs nothing. */
 void registration_tell(struct registration *g, const char *address, enum registrar_health health, const char *output);
 /* It is no longer to be known. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wazo-suite-discovery: tells consul of those daemons of the suite that do not do it themselves. Run by its own unit, and only where
- * /etc/wazo-suite/discovery.yml says so.
+ * wazo-suite-discovery: tells consul of those daemons of the suite that do not do it themselves. Run by its own unit,
+ * and only where /etc/wazo-suite/discovery.yml says so.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -28,8 +28,10 @@ struct file {
 };
 
 static const struct keyword file_keys[] = {
-        {.name = "consul", .type = KEYWORD_SECTION, .section = consul_keys, .offset = offsetof(struct file, consul), .doc = "where it is"},
-        {.name = "service_discovery", .type = KEYWORD_SECTION, .section = discovery_keys, .offset = offsetof(struct file, discovery),
+        {.name = "consul", .type = KEYWORD_SECTION, .section = consul_keys, .offset = offsetof(struct file, consul),
+         .doc = "where it is"},
+        {.name = "service_discovery", .type = KEYWORD_SECTION, .section = discovery_keys,
+         .offset = offsetof(struct file, discovery),
          .doc = "how services are registered"},
         {0},
 };
@@ -113,8 +115,8 @@ static void say(void *userdata) {
         struct program *p = userdata;
         const struct registrar_status *s = &p->registrar.status;
 
-        (void) sd_notifyf(false, "STATUS=%u of %u services registered with consul%s%s", s->n_known, s->n_wanted, *s->reason ? "; " : "",
-                          s->reason);
+        (void) sd_notifyf(false, "STATUS=%u of %u services registered with consul%s%s", s->n_known, s->n_wanted,
+                          *s->reason ? "; " : "", s->reason);
 }
 
 static void leave(void *userdata) {
@@ -162,7 +164,8 @@ static int start(struct program *p) {
         settings.driver_dir = p->paths.drivers;
         r = registrar_init(&p->registrar, p->event, &settings, say, leave, p);
         return r < 0 ? r : watch_init(&p->watch, p->event, &p->registrar, &p->suite, p->root, p->file.discovery.advertise_address,
-                                      p->file.discovery.advertise_address_interface, p->uuid, tags_of, p, MIN((uint64_t) p->file.discovery.refresh, (uint64_t) LOOK_MSEC));
+                                      p->file.discovery.advertise_address_interface, p->uuid, tags_of, p,
+                                      MIN((uint64_t) p->file.discovery.refresh, (uint64_t) LOOK_MSEC));
 }
 
 static int run(struct program *p) {

@@ -39,7 +39,8 @@ static bool registers_itself(const struct watch *w, const struct manifest *m) {
 }
 
 static bool is_for_us(const struct manifest *m) {
-        return m->kind == MANIFEST_UNIT && m->facts.discovery.by != FACTS_DISCOVERY_NONE && m->port > 0 && !strchr(m->facts.unit.name, '*');
+        return m->kind == MANIFEST_UNIT && m->facts.discovery.by != FACTS_DISCOVERY_NONE && m->port > 0 &&
+               !strchr(m->facts.unit.name, '*');
 }
 
 /* ---- what is told ---- */
@@ -75,11 +76,15 @@ static void on_probe(void *userdata, const struct http_answer *answer) {
 
 /* Any answer will do: without a token most are refusals. */
 static int probe(struct watch *w, const struct manifest *m) {
-        const char *address = streq(m->facts.listen, "0.0.0.0") ? "127.0.0.1" : streq(m->facts.listen, "::") ? "::1" : m->facts.listen;
+        const char *address = streq(m->facts.listen, "0.0.0.0") ? "127.0.0.1"
+                              : streq(m->facts.listen, "::")    ? "::1"
+                                                                : m->facts.listen;
 
-        (void) snprintf(w->url, sizeof(w->url), strchr(address, ':') ? "http://[%s]:%d%s" : "http://%s:%d%s", address, (int) m->port,
+        (void) snprintf(w->url, sizeof(w->url), strchr(address, ':') ? "http://[%s]:%d%s" : "http://%s:%d%s", address,
+                        (int) m->port,
                         m->facts.reach.path ? m->facts.reach.path : "/");
-        return w->driver->send(w->http, &(struct http_request) {.method = "GET", .url = w->url, .timeout_msec = PROBE_MSEC}, on_probe, w);
+        return w->driver->send(w->http, &(struct http_request) {.method = "GET", .url = w->url,
+                                                                .timeout_msec = PROBE_MSEC}, on_probe, w);
 }
 
 static void probe_next(struct watch *w) {
@@ -158,9 +163,11 @@ static int connect_bus(struct watch *w) {
         r = systemd_open(&w->bus);
         if (r < 0)
                 return r;
-        r = sd_bus_match_signal_async(w->bus, NULL, NULL, NULL, "org.freedesktop.DBus.Properties", "PropertiesChanged", on_changed, on_match, w);
+        r = sd_bus_match_signal_async(w->bus, NULL, NULL, NULL, "org.freedesktop.DBus.Properties",
+                                      "PropertiesChanged", on_changed, on_match, w);
         if (r >= 0)
-                r = sd_bus_call_method_async(w->bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe", on_match, NULL, NULL);
+                r = sd_bus_call_method_async(w->bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe",
+                                             on_match, NULL, NULL);
         if (r >= 0)
                 r = sd_bus_attach_event(w->bus, w->event, SD_EVENT_PRIORITY_NORMAL);
         return r;
@@ -200,9 +207,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
 /* ---- life ---- */
 
-int watch_init(struct watch *w, sd_event *event, struct registrar *registrar, const struct suite *suite, const char *root,
-               const char *address, const char *interface, const char *uuid, json_t *(*tags)(void *userdata, const char *name), void *userdata,
-               uint64_t every_msec) {
+int watch_init(struct watch *w, sd_event *event, struct registrar *registrar, const struct suite *suite,
+               const char *root, const char *address, const char *interface, const char *uuid,
+               json_t *(*tags)(void *userdata, const char *name), void *userdata, uint64_t every_msec) {
         char error[200] = "";
         int r;
 

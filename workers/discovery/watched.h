@@ -41,8 +41,8 @@ struct watch {
  * Picks the services of @suite that it is for, and begins to look at them, every @every_msec and whenever systemd says that one of
  * their units has changed. @tags makes the tags of a service, or NULL without memory. 0, or a negative errno.
  */
-int watch_init(struct watch *w, sd_event *event, struct registrar *registrar, const struct suite *suite, const char *root,
-               const char *address, const char *interface, const char *uuid, json_t *(*tags)(void *userdata, const char *name), void *userdata,
-               uint64_t every_msec) _must_check_;
+int watch_init(struct watch *w, sd_event *event, struct registrar *registrar, const struct suite *suite,
+               const char *root, const char *address, const char *interface, const char *uuid,
+               json_t *(*tags)(void *userdata, const char *name), void *userdata, uint64_t every_msec) _must_check_;
 /* Looks no more. */
 void watch_done(struct watch *w);

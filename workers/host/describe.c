@@ -95,7 +95,8 @@ int main(int argc, char **argv) {
         }
         r = put(output, json);
         if (r < 0) {
-                (void) fprintf(stderr, "wazo-plugin-describe: cannot write %s: %s\n", output ? output : "standard output", strerror(-r));
+                (void) fprintf(stderr, "wazo-plugin-describe: cannot write %s: %s\n",
+                               output ? output : "standard output", strerror(-r));
                 return EXIT_FAILURE;
         }
         return EXIT_SUCCESS;

@@ -22,7 +22,8 @@ static struct db_value key_value(const json_t *key) {
 
 /* ----- rows ----- */
 
-static void add_where(const struct wazo_association *a, const struct wazo_pair *pair, const json_t *right, struct text *sql, struct values *values) {
+static void add_where(const struct wazo_association *a, const struct wazo_pair *pair, const json_t *right,
+                      struct text *sql, struct values *values) {
         text_addf(sql, " WHERE %s = ?", a->left_column);
         values_add(values, key_value(left_key(a, pair)));
         if (right) {
@@ -225,7 +226,8 @@ static int check_tenants(struct wazo_context *ctx, const struct wazo_association
         return wazo_error_resource(ctx, STEAL(metadata), "different tenants");
 }
 
-static int run_rules(struct wazo_context *ctx, const struct wazo_association *a, const struct wazo_pair_rule *rules, struct wazo_pair *pair) {
+static int run_rules(struct wazo_context *ctx, const struct wazo_association *a, const struct wazo_pair_rule *rules,
+                     struct wazo_pair *pair) {
         for (const struct wazo_pair_rule *rule = rules; rule && rule->check; rule++) {
                 int r = rule->check(ctx, a, pair, rule->data);
 
@@ -260,7 +262,8 @@ static int add_row_members(struct wazo_pair *pair) {
         return pair->row && json_object_update_missing(pair->objects, pair->row) < 0 ? -ENOMEM : 0;
 }
 
-static int tell(struct wazo_context *ctx, const struct wazo_association *a, const struct wazo_event *event, const struct wazo_pair *pair) {
+static int tell(struct wazo_context *ctx, const struct wazo_association *a, const struct wazo_event *event,
+                const struct wazo_pair *pair) {
         int r = 0;
 
         if (a->reload)
@@ -296,7 +299,8 @@ static int associate(struct wazo_context *ctx, const struct wazo_association *a,
         return r < 0 ? r : tell(ctx, a, &a->associated, pair);
 }
 
-int wazo_associate(struct wazo_context *ctx, const struct wazo_association *association, json_t *left, json_t *right, json_t *body) {
+int wazo_associate(struct wazo_context *ctx, const struct wazo_association *association, json_t *left, json_t *right,
+                   json_t *body) {
         _cleanup_(pair_done) struct wazo_pair pair;
         int r = pair_begin(association, left, right, body, &pair);
 

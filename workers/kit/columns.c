@@ -147,7 +147,9 @@ json_t *field_from_db(enum db_dialect dialect, const struct wazo_field *field, c
         case WAZO_BOOLEAN_LAX:
                 return json_boolean(v->integer != 0);
         case WAZO_INTEGER:
-                return json_integer(v->type == DB_TEXT ? strtoll(v->text, NULL, 10) : v->type == DB_REAL ? (int64_t) v->real : v->integer);
+                return json_integer(v->type == DB_TEXT   ? strtoll(v->text, NULL, 10)
+                                    : v->type == DB_REAL ? (int64_t) v->real
+                                                         : v->integer);
         case WAZO_FLOAT:
                 return json_real(v->type == DB_TEXT ? strtod(v->text, NULL) : v->type == DB_REAL ? v->real : (double) v->integer);
         case WAZO_DATETIME:

@@ -70,7 +70,8 @@ static int count_row(void *userdata, const struct db_row *row) {
         return 0;
 }
 
-static int count(struct wazo_context *ctx, enum db_dialect dialect, const struct wazo_model *model, const struct wazo_query *query, int64_t *ret) {
+static int count(struct wazo_context *ctx, enum db_dialect dialect, const struct wazo_model *model,
+                 const struct wazo_query *query, int64_t *ret) {
         _cleanup_values_ struct values values = VALUES_NULL;
         _cleanup_text_ struct text sql = TEXT_NULL;
         int r;
@@ -224,7 +225,8 @@ int wazo_dao_insert(struct wazo_context *ctx, const struct wazo_service *service
         return r;
 }
 
-static int add_key(struct text *sql, struct values *values, enum db_dialect dialect, const struct wazo_model *model, const json_t *object) {
+static int add_key(struct text *sql, struct values *values, enum db_dialect dialect, const struct wazo_model *model,
+                   const json_t *object) {
         const struct wazo_field *key = model_key(model);
 
         if (!key || !key->column || !json_object_get(object, key->name))

@@ -96,7 +96,8 @@ static int check_path(const struct complaint *c, const char *path) {
                 for (size_t i = 0; type && i < ELEMENTSOF(known); i++)
                         ok |= strncmp(type + 1, known[i], strlen(known[i])) == 0;
                 if (!ok)
-                        return complain(c, "path %s: a parameter is {name:int}, {name:uuid}, {name:int_or_uuid} or {name:text}", path);
+                        return complain(c, "path %s: a parameter is {name:int}, {name:uuid}, {name:int_or_uuid} or {name:text}",
+                                        path);
                 at = type;
         }
         return 0;
@@ -273,9 +274,9 @@ static json_t *strings(const char *const *list) {
 }
 
 static json_t *describe_needs(const struct wazo_needs *needs) {
-        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:b}", "read", strings(needs->read), "write", strings(needs->write), "connect",
-                         strings(needs->connect), "sockets", strings(needs->sockets), "execute", strings(needs->execute), "processes",
-                         needs->processes);
+        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:b}", "read", strings(needs->read), "write", strings(needs->write),
+                         "connect", strings(needs->connect), "sockets", strings(needs->sockets), "execute",
+                         strings(needs->execute), "processes", needs->processes);
 }
 
 static int make(const struct wazo_plugin *plugin, const char *build_id, json_t **ret) {
@@ -295,9 +296,10 @@ static int make(const struct wazo_plugin *plugin, const char *build_id, json_t *
         for (const struct wazo_subscription *s = plugin->subscriptions; s && s->event; s++)
                 if (json_array_append_new(subscriptions, json_pack("{s:s}", "event", s->event)) < 0)
                         return -ENOMEM;
-        *ret = json_pack("{s:s,s:i,s:s,s:s,s:O,s:O,s:O,s:o,s:o,s:O}", "plugin", plugin->name, "abi", (int) plugin->abi, "version",
-                         strempty(plugin->version), "build_id", build_id, "routes", routes, "subscriptions", subscriptions, "config",
-                         settings, "sandbox", describe_needs(plugin->needs ? plugin->needs : &none), "migrations",
+        *ret = json_pack("{s:s,s:i,s:s,s:s,s:O,s:O,s:O,s:o,s:o,s:O}", "plugin", plugin->name, "abi",
+                         (int) plugin->abi, "version", strempty(plugin->version), "build_id", build_id, "routes",
+                         routes, "subscriptions", subscriptions, "config", settings, "sandbox",
+                         describe_needs(plugin->needs ? plugin->needs : &none), "migrations",
                          strings(plugin->migrations), "openapi", openapi);
         return *ret ? 0 : -ENOMEM;
 }

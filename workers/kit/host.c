@@ -67,7 +67,8 @@ static int read_settings(struct wazo_host *host, char *error, size_t error_size)
                 if (messages) {
                         _cleanup_free_ char *text = wazo_python(messages);
 
-                        (void) snprintf(error, error_size, "setting %s of plugin %s: %s", s->key, host->setup.plugin->name, strempty(text));
+                        (void) snprintf(error, error_size, "setting %s of plugin %s: %s", s->key,
+                                        host->setup.plugin->name, strempty(text));
                         json_decref(messages);
                         return -EINVAL;
                 }
@@ -84,7 +85,8 @@ static int read_settings(struct wazo_host *host, char *error, size_t error_size)
 static int check_plugin(const struct wazo_plugin *plugin, char *error, size_t error_size) {
         if (plugin->abi == WAZO_PLUGIN_ABI && plugin->size >= sizeof(*plugin) && plugin->name)
                 return 0;
-        (void) snprintf(error, error_size, "the plugin was made for version %u of the kit, this is version %u", plugin->abi, WAZO_PLUGIN_ABI);
+        (void) snprintf(error, error_size, "the plugin was made for version %u of the kit, this is version %u",
+                        plugin->abi, WAZO_PLUGIN_ABI);
         return -ELIBBAD;
 }
 
@@ -225,7 +227,8 @@ int wazo_plugin_run(struct wazo_host *host, const struct request *request, struc
                 ctx.write = ctx.operation.write;
                 r = transact(&ctx, run_operation, NULL);
         } else
-                (void) snprintf(ctx.failure, sizeof(ctx.failure), "plugin %s has no operation %u", host->setup.plugin->name, request->operation);
+                (void) snprintf(ctx.failure, sizeof(ctx.failure), "plugin %s has no operation %u",
+                                host->setup.plugin->name, request->operation);
         if (r < 0)
                 r = refuse_error(&ctx, r);
         if (r < 0 && r != -ECANCELED) {

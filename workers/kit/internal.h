@@ -112,7 +112,8 @@ void constants_add(struct text *t, const char *constants, bool values);
 /* ----- relations.c ----- */
 
 /* Replaces the rows of those relations of @object that can be written and that it holds. */
-int relations_write(struct wazo_context *ctx, const struct wazo_model *model, const json_t *before, const json_t *object) _must_check_;
+int relations_write(struct wazo_context *ctx, const struct wazo_model *model, const json_t *before,
+                    const json_t *object) _must_check_;
 
 /* ----- query.c: the SQL of gets and lists, apart from its execution so that it can be tested ----- */
 
@@ -154,7 +155,8 @@ int association_run(struct wazo_context *ctx) _must_check_;
 /* ----- validate.c ----- */
 
 /* One value against one field: *ret is the value to keep, or *ret_errors, a list of texts or a map. */
-int validate_value(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value, json_t **ret, json_t **ret_errors) _must_check_;
+int validate_value(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value, json_t **ret,
+                   json_t **ret_errors) _must_check_;
 int preset_value(const struct wazo_field *field, json_t **ret) _must_check_;
 /* Case-insensitive true/false, on/off, yes/no, t/f, y/n, 1/0: 1, 0, or -EINVAL. */
 int lax_boolean(const char *s);

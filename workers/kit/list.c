@@ -16,7 +16,8 @@ static int get_number(const struct wazo_context *ctx, const char *name, json_t *
         errno = 0;
         value = strtoll(text, &end, 10);
         if (end == text || *end || errno != 0)
-                return add_error(errors, name, "{'message': 'Not a valid integer.', 'constraint_id': 'type', 'constraint': 'integer'}");
+                return add_error(errors, name,
+                                 "{'message': 'Not a valid integer.', 'constraint_id': 'type', 'constraint': 'integer'}");
         if (value < 0)
                 return add_error(errors, name,
                                  "[{'constraint_id': 'range', 'constraint': {'min': 0}, "
@@ -30,7 +31,8 @@ static int get_recurse(const struct wazo_context *ctx, json_t *errors, bool *ret
         int value = text ? lax_boolean(text) : 0;
 
         if (value < 0)
-                return add_error(errors, "recurse", "{'message': 'Not a valid boolean.', 'constraint_id': 'type', 'constraint': 'boolean'}");
+                return add_error(errors, "recurse",
+                                 "{'message': 'Not a valid boolean.', 'constraint_id': 'type', 'constraint': 'boolean'}");
         *ret = value;
         return 0;
 }
@@ -52,7 +54,8 @@ static int collect_filters(const struct wazo_context *ctx, const struct wazo_mod
         return 0;
 }
 
-int wazo_list_parameters(struct wazo_context *ctx, const struct wazo_model *model, struct wazo_query *ret_query, json_t **ret_filters) {
+int wazo_list_parameters(struct wazo_context *ctx, const struct wazo_model *model, struct wazo_query *ret_query,
+                         json_t **ret_filters) {
         const char *limit = wazo_query_value(ctx, "limit"), *direction = wazo_query_value(ctx, "direction");
         _wazo_unref_ json_t *errors = json_array(), *filters = json_object();
         struct wazo_query query = {.search = wazo_query_value(ctx, "search"), .order = wazo_query_value(ctx, "order")};

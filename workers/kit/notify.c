@@ -165,8 +165,8 @@ static int make_headers(struct wazo_context *ctx, const struct wazo_event *event
                 return r;
         stamp_now(stamp, 'T', true); /* local time without a zone, as the original stamps its events */
         (void) snprintf(access, sizeof(access), "event.%s", event->name);
-        headers = json_pack("{s:s,s:O,s:s,s:s,s:o}", "name", event->name, "origin_uuid", uuid, "timestamp", stamp, "required_access",
-                            access, "required_acl", json_sprintf("events.%s", routing_key));
+        headers = json_pack("{s:s,s:O,s:s,s:s,s:o}", "name", event->name, "origin_uuid", uuid, "timestamp", stamp,
+                            "required_access", access, "required_acl", json_sprintf("events.%s", routing_key));
         if (!headers)
                 return -ENOMEM;
         if (event->scope != WAZO_TO_SYSTEM) {
@@ -238,8 +238,9 @@ int wazo_event_send(struct wazo_context *ctx, const struct wazo_event *event, co
         if (!ctx->events && !(ctx->events = json_array()))
                 return -ENOMEM;
         return json_array_append_new(ctx->events, json_pack("{s:s,s:o,s:s,s:s,s:O,s:O}", "kind", "event", "resource",
-                                                            resource_of(routing_key.data, object), "name", event->name, "routing_key",
-                                                            routing_key.data, "headers", headers, "payload", payload)) < 0
+                                                            resource_of(routing_key.data, object), "name",
+                                                            event->name, "routing_key", routing_key.data, "headers",
+                                                            headers, "payload", payload)) < 0
                        ? -ENOMEM
                        : 0;
 }
@@ -269,9 +270,10 @@ int wazo_reload(struct wazo_context *ctx, const char *commands) {
 int wazo_sysconfd(struct wazo_context *ctx, const char *method, const char *path, const json_t *query, const json_t *body) {
         if (!ctx->calls && !(ctx->calls = json_array()))
                 return -ENOMEM;
-        return json_array_append_new(
-                       ctx->calls, json_pack("{s:s,s:s,s:s,s:s,s:{s:s,s:O?},s:O?}", "kind", "sysconfd", "resource", "sysconfd", "name", path,
-                                             "routing_key", "", "headers", "method", method, "query", query, "payload", body)) < 0
+        return json_array_append_new(ctx->calls,
+                                     json_pack("{s:s,s:s,s:s,s:s,s:{s:s,s:O?},s:O?}", "kind", "sysconfd", "resource",
+                                               "sysconfd", "name", path, "routing_key", "", "headers", "method",
+                                               method, "query", query, "payload", body)) < 0
                        ? -ENOMEM
                        : 0;
 }
@@ -288,8 +290,9 @@ static int merge_reload(struct wazo_context *ctx, json_t **ret) {
                 return r;
         if (r == 0 && !wazo_boolean(row, "live_reload_enabled"))
                 return 1;
-        *ret = json_pack("{s:s,s:s,s:s,s:s,s:{s:s},s:{s:O}}", "kind", "sysconfd", "resource", "sysconfd", "name", "/exec_request_handlers",
-                         "routing_key", "", "headers", "method", "POST", "payload", "ipbx", ctx->reload);
+        *ret = json_pack("{s:s,s:s,s:s,s:s,s:{s:s},s:{s:O}}", "kind", "sysconfd", "resource", "sysconfd", "name",
+                         "/exec_request_handlers", "routing_key", "", "headers", "method", "POST", "payload", "ipbx",
+                         ctx->reload);
         return *ret ? 0 : -ENOMEM;
 }
 

@@ -24,8 +24,8 @@ static void add_limits(json_t *schema, const struct wazo_limits *limits, const c
 }
 
 static json_t *links_schema(void) {
-        return json_pack("{s:s,s:s,s:{s:{s:s},s:{s:s,s:s}}}", "type", "object", "title", "link", "properties", "rel", "type", "string",
-                         "href", "type", "string", "format", "uri");
+        return json_pack("{s:s,s:s,s:{s:{s:s},s:{s:s,s:s}}}", "type", "object", "title", "link", "properties", "rel",
+                         "type", "string", "href", "type", "string", "format", "uri");
 }
 
 static json_t *field_schema(const struct wazo_field *field) {
@@ -56,7 +56,10 @@ static json_t *field_schema(const struct wazo_field *field) {
         if (field->type == WAZO_LINKS)
                 set(schema, "items", links_schema());
         else if (field->type == WAZO_LIST)
-                set(schema, "items", field->fields ? object_schema(field->fields) : field->item ? field_schema(field->item) : json_object());
+                set(schema, "items",
+                    field->fields ? object_schema(field->fields)
+                    : field->item ? field_schema(field->item)
+                                  : json_object());
         else if (field->fields)
                 (void) json_object_update_new(schema, object_schema(field->fields));
         return schema;
@@ -121,7 +124,8 @@ static void add_list_parameters(json_t *parameters, const struct wazo_model *mod
 }
 
 static void add_body(json_t *parameters, json_t *schema) {
-        (void) json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:o}", "in", "body", "name", "body", "required", 1, "schema", schema));
+        (void) json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:o}", "in", "body", "name", "body",
+                                                           "required", 1, "schema", schema));
 }
 
 static json_t *ref(const char *name, const char *suffix) {
@@ -137,8 +141,8 @@ static json_t *list_schema(const struct wazo_association *a) {
                 set(properties, "id", json_pack("{s:s}", "type", "integer"));
         if (a->right.key != WAZO_KEY_INTEGER)
                 set(properties, "uuid", json_pack("{s:s,s:s}", "type", "string", "format", "uuid"));
-        return json_pack("{s:s,s:[s],s:{s:{s:s,s:o}}}", "type", "object", "required", a->member, "properties", a->member, "type", "array",
-                         "items", item);
+        return json_pack("{s:s,s:[s],s:{s:{s:s,s:o}}}", "type", "object", "required", a->member, "properties",
+                         a->member, "type", "array", "items", item);
 }
 
 /* ----- operations ----- */
@@ -146,8 +150,9 @@ static json_t *list_schema(const struct wazo_association *a) {
 static const struct {
         const char *verb, *status, *text;
 } resource_texts[WAZO_OPERATIONS] = {
-        [WAZO_LIST_ALL] = {"List", "200", "The list"}, [WAZO_CREATE] = {"Create", "201", "Created"}, [WAZO_GET] = {"Get", "200", "The object"},
-        [WAZO_EDIT] = {"Update", "204", "Updated"},    [WAZO_DELETE] = {"Delete", "204", "Deleted"},
+        [WAZO_LIST_ALL] = {"List", "200", "The list"}, [WAZO_CREATE] = {"Create", "201", "Created"},
+        [WAZO_GET] = {"Get", "200", "The object"},     [WAZO_EDIT] = {"Update", "204", "Updated"},
+        [WAZO_DELETE] = {"Delete", "204", "Deleted"},
 };
 
 static void describe_resource(const struct operation *op, json_t *parameters, json_t *responses, json_t **summary) {
@@ -206,7 +211,8 @@ static json_t *describe_operation(const struct wazo_plugin *plugin, const struct
                 set(responses, "400", json_pack("{s:s}", "description", "Refused"));
         if (strchr(op->path, '{'))
                 set(responses, "404", json_pack("{s:s}", "description", "Not found"));
-        result = json_pack("{s:o,s:[s],s:o,s:o}", "summary", summary, "tags", plugin->name, "parameters", parameters, "responses", responses);
+        result = json_pack("{s:o,s:[s],s:o,s:o}", "summary", summary, "tags", plugin->name, "parameters", parameters,
+                           "responses", responses);
         if (!op->acl_none)
                 set(result, "description", json_sprintf("**Required ACL:** `%s`", op->acl));
         if (!op->acl_none)
@@ -240,10 +246,12 @@ static int add_definitions(const struct wazo_plugin *plugin, json_t *definitions
                 _cleanup_text_ struct text items = TEXT_NULL;
 
                 text_addf(&items, "%sItems", model->name);
-                if (text_end(&items) < 0 || json_object_set_new(definitions, model->name, object_schema(model->fields)) < 0
-                    || json_object_set_new(definitions, items.data,
-                                           json_pack("{s:s,s:{s:{s:s},s:{s:s,s:o}}}", "type", "object", "properties", "total", "type",
-                                                     "integer", "items", "type", "array", "items", ref(model->name, ""))) < 0)
+                if (text_end(&items) < 0 ||
+                    json_object_set_new(definitions, model->name, object_schema(model->fields)) < 0 ||
+                    json_object_set_new(definitions, items.data,
+                                        json_pack("{s:s,s:{s:{s:s},s:{s:s,s:o}}}", "type", "object", "properties",
+                                                  "total", "type", "integer", "items", "type", "array", "items",
+                                                  ref(model->name, ""))) < 0)
                         return -ENOMEM;
         }
         return 0;

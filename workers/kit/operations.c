@@ -35,12 +35,14 @@ static int of_resource(const struct wazo_resource *resource, enum wazo_operation
         };
         if (!generic[operation].item) {
                 r = fits(snprintf(ret->path, sizeof(ret->path), "%s", resource->path), sizeof(ret->path));
-                return r < 0 ? r : fits(snprintf(ret->acl, sizeof(ret->acl), "%s.%s", resource->acl, generic[operation].verb), sizeof(ret->acl));
+                return r < 0 ? r : fits(snprintf(ret->acl, sizeof(ret->acl), "%s.%s", resource->acl,
+                                                 generic[operation].verb), sizeof(ret->acl));
         }
         r = fits(snprintf(ret->path, sizeof(ret->path), "%s/{%s:%s}", resource->path, resource->parameter, key_type(resource->key)),
                  sizeof(ret->path));
         return r < 0 ? r
-                     : fits(snprintf(ret->acl, sizeof(ret->acl), "%s.{%s}.%s", resource->acl, resource->parameter, generic[operation].verb),
+                     : fits(snprintf(ret->acl, sizeof(ret->acl), "%s.{%s}.%s", resource->acl, resource->parameter,
+                                     generic[operation].verb),
                             sizeof(ret->acl));
 }
 
@@ -57,7 +59,9 @@ static int of_association(const struct wazo_association *association, bool disso
         };
         r = fits(snprintf(ret->path, sizeof(ret->path), "%s", association->path), sizeof(ret->path));
         return r < 0 ? r
-                     : fits(snprintf(ret->acl, sizeof(ret->acl), "%s.%s", association->acl, dissociate ? "delete" : "update"), sizeof(ret->acl));
+                     : fits(snprintf(ret->acl, sizeof(ret->acl), "%s.%s", association->acl,
+                                     dissociate ? "delete" : "update"),
+                            sizeof(ret->acl));
 }
 
 static int of_route(const struct wazo_route *route, struct operation *ret) {

@@ -14,8 +14,9 @@
 static bool is_word(uint32_t c) {
         static const struct {
                 uint32_t first, last;
-        } blocks[] = {{'0', '9'},         {'A', 'Z'},         {'a', 'z'},         {0xc0, 0xd6},         {0xd8, 0xf6}, {0xf8, 0x1fff},
-                      {0x2c00, 0x2dff},   {0x3040, 0xd7ff},   {0xf900, 0xfaff},   {0x10000, 0x1efff},   {0x20000, 0x3ffff}};
+        } blocks[] = {{'0', '9'},       {'A', 'Z'},         {'a', 'z'},        {0xc0, 0xd6},
+                      {0xd8, 0xf6},     {0xf8, 0x1fff},     {0x2c00, 0x2dff},  {0x3040, 0xd7ff},
+                      {0xf900, 0xfaff}, {0x10000, 0x1efff}, {0x20000, 0x3ffff}};
 
         for (unsigned i = 0; i < ELEMENTSOF(blocks); i++)
                 if (c >= blocks[i].first && c <= blocks[i].last)

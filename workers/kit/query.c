@@ -27,7 +27,8 @@ static void add_from(struct text *sql, const struct wazo_model *model) {
         text_add(sql, model->where ? model->where : "1 = 1");
 }
 
-static void add_tenants(struct text *sql, struct values *values, const struct wazo_context *ctx, const struct wazo_model *model, bool tree) {
+static void add_tenants(struct text *sql, struct values *values, const struct wazo_context *ctx,
+                        const struct wazo_model *model, bool tree) {
         const struct request *request = ctx->request;
         const char *separator = "";
 
@@ -166,7 +167,8 @@ static int add_filter(struct text *sql, struct values *values, const struct wazo
         return n == 0;
 }
 
-static void add_search_column(struct text *sql, enum db_dialect dialect, const struct wazo_model *model, const struct wazo_column *column) {
+static void add_search_column(struct text *sql, enum db_dialect dialect, const struct wazo_model *model,
+                              const struct wazo_column *column) {
         bool boolean = is_boolean(column_type(model, column));
 
         text_add(sql, dialect == DB_SQLITE ? "fold(" : "unaccent(");
@@ -177,7 +179,8 @@ static void add_search_column(struct text *sql, enum db_dialect dialect, const s
 }
 
 /* "%" and "_" in the term are wildcards, as they have always been. 1: nothing can match. */
-static int add_search(struct text *sql, struct values *values, enum db_dialect dialect, const struct wazo_model *model, const char *term) {
+static int add_search(struct text *sql, struct values *values, enum db_dialect dialect,
+                      const struct wazo_model *model, const char *term) {
         _cleanup_free_ char *folded = NULL;
         const char *separator = " AND (";
 
@@ -215,7 +218,8 @@ static int add_filters(struct text *sql, struct values *values, enum db_dialect 
                        const struct wazo_query *query) {
         int r = 0;
 
-        for (void *at = json_object_iter((json_t *) query->filters); at && r == 0; at = json_object_iter_next((json_t *) query->filters, at)) {
+        for (void *at = json_object_iter((json_t *) query->filters); at && r == 0;
+             at = json_object_iter_next((json_t *) query->filters, at)) {
                 const struct wazo_column *column = find_column(model, json_object_iter_key(at));
 
                 if (column)
@@ -261,8 +265,8 @@ static void add_order(struct text *sql, const struct wazo_model *model, const st
                 text_add_char(sql, '1');
 }
 
-int query_list(const struct wazo_context *ctx, enum db_dialect dialect, const struct wazo_model *model, const struct wazo_query *query,
-               bool count, bool cut, struct text *sql, struct values *values) {
+int query_list(const struct wazo_context *ctx, enum db_dialect dialect, const struct wazo_model *model,
+               const struct wazo_query *query, bool count, bool cut, struct text *sql, struct values *values) {
         int r;
 
         if (count)

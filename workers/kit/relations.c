@@ -211,8 +211,8 @@ static int delete_items(struct wazo_context *ctx, const struct wazo_relation *re
         return r < 0 ? r : sql_run(ctx, sql.data, &values, NULL, NULL, NULL);
 }
 
-static int insert_item(struct wazo_context *ctx, const struct wazo_field *field, enum db_dialect dialect, const struct db_value *owner,
-                       const json_t *item, size_t index) {
+static int insert_item(struct wazo_context *ctx, const struct wazo_field *field, enum db_dialect dialect,
+                       const struct db_value *owner, const json_t *item, size_t index) {
         const struct wazo_relation *relation = field->relation;
         _cleanup_text_ struct text sql = TEXT_NULL, places = TEXT_NULL;
         _cleanup_values_ struct values values = VALUES_NULL;

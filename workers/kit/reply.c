@@ -95,8 +95,8 @@ static int refuse(struct wazo_context *ctx, unsigned status, const char *text) {
 }
 
 /* "<category> - <sentence> ('key': value, ...)" */
-_printf_(5, 0)
-static int refuse_sentence(struct wazo_context *ctx, unsigned status, const char *category, json_t *metadata, const char *format, va_list ap) {
+_printf_(5, 0) static int refuse_sentence(struct wazo_context *ctx, unsigned status, const char *category,
+                                          json_t *metadata, const char *format, va_list ap) {
         _wazo_unref_ _unused_ json_t *owned = metadata;
         _cleanup_text_ struct text t = TEXT_NULL;
         _cleanup_free_ char *sentence = NULL;

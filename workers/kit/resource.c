@@ -189,7 +189,8 @@ int wazo_resource_delete(struct wazo_context *ctx, const struct wazo_resource *r
 
 /* ----- finding what a path names ----- */
 
-static int not_found(struct wazo_context *ctx, const struct wazo_service *service, const char *missing, const char *text, bool number) {
+static int not_found(struct wazo_context *ctx, const struct wazo_service *service, const char *missing,
+                     const char *text, bool number) {
         const char *name = service->model->name;
 
         if (!number)
@@ -222,7 +223,8 @@ static int lookup(struct wazo_context *ctx, const struct wazo_service *service, 
         return r <= 0 ? r : not_found(ctx, service, missing, *uuid ? uuid : text, false);
 }
 
-int wazo_lookup(struct wazo_context *ctx, const struct wazo_service *service, const char *parameter, enum wazo_key key, json_t **ret) {
+int wazo_lookup(struct wazo_context *ctx, const struct wazo_service *service, const char *parameter,
+                enum wazo_key key, json_t **ret) {
         return lookup(ctx, service, parameter, key, key == WAZO_KEY_UUID ? "uuid" : "id", ret);
 }
 
@@ -259,7 +261,8 @@ int resource_run(struct wazo_context *ctx) {
         int r = 0;
 
         if (operation >= WAZO_GET)
-                r = lookup(ctx, resource->service, resource->parameter, resource->key, resource->missing ? resource->missing : "id", &object);
+                r = lookup(ctx, resource->service, resource->parameter, resource->key,
+                           resource->missing ? resource->missing : "id", &object);
         if (r >= 0 && ctx->operation.body == WAZO_BODY_JSON)
                 r = read_body(ctx, resource, operation, &body);
         if (r < 0)

@@ -76,7 +76,8 @@ static int dao_delete(struct wazo_context *ctx, const struct wazo_service *servi
 
 /* ----- reading ----- */
 
-static int find(struct wazo_context *ctx, const struct wazo_service *service, bool tree, json_t **ret, const char *format, va_list ap) {
+static int find(struct wazo_context *ctx, const struct wazo_service *service, bool tree, json_t **ret,
+                const char *format, va_list ap) {
         _wazo_unref_ json_t *members = NULL;
         char braces[128];
 
@@ -129,7 +130,8 @@ int wazo_refresh(struct wazo_context *ctx, const struct wazo_service *service, j
 
 /* ----- writing ----- */
 
-static int run_rules(struct wazo_context *ctx, const struct wazo_service *service, const struct wazo_rule *rules, json_t *object, const json_t *before) {
+static int run_rules(struct wazo_context *ctx, const struct wazo_service *service, const struct wazo_rule *rules,
+                     json_t *object, const json_t *before) {
         for (const struct wazo_rule *rule = rules; rule && rule->check; rule++) {
                 int r = rule->check(ctx, service, object, before, rule->data);
 
@@ -233,7 +235,8 @@ int wazo_service_edit(struct wazo_context *ctx, const struct wazo_service *servi
         return r < 0 ? r : 0;
 }
 
-int wazo_edit(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before, const json_t *changes, json_t **ret) {
+int wazo_edit(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before,
+              const json_t *changes, json_t **ret) {
         _wazo_unref_ json_t *object = json_copy((json_t *) before);
         int r;
 
@@ -291,7 +294,8 @@ static int unique_members(const char *names, const json_t *object, const json_t 
         return 0;
 }
 
-int wazo_rule_unique(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *data) {
+int wazo_rule_unique(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                     const json_t *before, const void *data) {
         const char *key = service->model->key ? service->model->key : "id";
         _wazo_unref_ json_t *members = NULL, *search = NULL, *other = NULL;
         const struct wazo_unique *unique = data;
@@ -311,7 +315,8 @@ int wazo_rule_unique(struct wazo_context *ctx, const struct wazo_service *servic
         return wazo_error_resource(ctx, STEAL(members), "%s already exists", service->model->name);
 }
 
-int wazo_rule_reference(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *data) {
+int wazo_rule_reference(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                        const json_t *before, const void *data) {
         const struct wazo_reference *reference = data;
         json_t *value = json_object_get(object, reference->field);
         _wazo_unref_ json_t *members = NULL, *other = NULL;
@@ -329,7 +334,8 @@ int wazo_rule_reference(struct wazo_context *ctx, const struct wazo_service *ser
                                 reference->service->model->name);
 }
 
-int wazo_rule_unused(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *data) {
+int wazo_rule_unused(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                     const json_t *before, const void *data) {
         const char *key = service->model->key ? service->model->key : "id";
         const struct wazo_usage *usage = data;
         _wazo_unref_ json_t *row = NULL;

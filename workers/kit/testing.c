@@ -86,10 +86,12 @@ struct testing *testing_new(const struct wazo_plugin *plugin, const struct testi
         if (database)
                 t->dir[0] = 0;
         migrate(uri, plugin, !database);
-        slice = json_pack("{s:{s:s},s:s,s:s,s:s,s:s,s:{}}", "db", "uri", uri, "uuid", "50000000-0000-4000-8000-000000000005", "version",
-                          "26.08", "master_tenant", TESTING_TENANT, "driver_dir", environment("WAZO_TEST_DRIVERS"), "config");
+        slice = json_pack("{s:{s:s},s:s,s:s,s:s,s:s,s:{}}", "db", "uri", uri, "uuid",
+                          "50000000-0000-4000-8000-000000000005", "version", "26.08", "master_tenant", TESTING_TENANT,
+                          "driver_dir", environment("WAZO_TEST_DRIVERS"), "config");
         text = json_dumps(slice, 0);
-        r = wazo_host_new(&(const struct wazo_host_setup) {.plugin = plugin, .slice = text, .slice_size = strlen(text), .userdata = t,
+        r = wazo_host_new(&(const struct wazo_host_setup) {.plugin = plugin, .slice = text,
+                                                           .slice_size = strlen(text), .userdata = t,
                                                            .log = log_line, .lock = count_lock, .outbox = count_outbox},
                           &t->host, error, sizeof(error));
         free(text);
@@ -181,7 +183,8 @@ static void add_query(char *query, struct request *request) {
         }
 }
 
-static bool route(const struct testing *t, const char *method, const char *path, char *pattern, char *copy, struct request *request) {
+static bool route(const struct testing *t, const char *method, const char *path, char *pattern, char *copy,
+                  struct request *request) {
         struct operation op;
 
         for (unsigned i = 0; operation_at(t->plugin, i, &op) >= 0; i++) {
@@ -198,9 +201,11 @@ static bool route(const struct testing *t, const char *method, const char *path,
 unsigned testing_request(struct testing *t, const char *method, const char *path, const char *body, size_t size) {
         const char *tenants[] = {t->tenant, TESTING_CHILD};
         struct request request = {
-                .method = method, .id = "0123456789abcdef0123456789abcdef", .base_url = "http://localhost:9486/1.1", .script_name = "",
+                .method = method, .id = "0123456789abcdef0123456789abcdef", .base_url = "http://localhost:9486/1.1",
+                .script_name = "",
                 .tenant = t->tenant, .auth_id = "", .accept = "", .content_type = "application/json", .idempotency_key = "",
-                .tenants = tenants, .n_tenants = streq(t->tenant, TESTING_TENANT) ? 2 : 1, .body = body, .body_size = size, .body_fd = -1,
+                .tenants = tenants, .n_tenants = streq(t->tenant, TESTING_TENANT) ? 2 : 1, .body = body,
+                .body_size = size, .body_fd = -1,
                 .master_tenant = streq(t->tenant, TESTING_TENANT),
         };
         char whole[8192], pattern[256], copy[1024], *query;
@@ -226,12 +231,14 @@ const char *testing_run(struct testing *t, const char *method, const char *path,
         unsigned got = testing_request(t, method, path, body, body ? strlen(body) : 0);
 
         if (got != status)
-                give_up("%s %s %s: status %u instead of %u: %s", method, path, strempty(body), got, status, strempty(t->reply.body));
+                give_up("%s %s %s: status %u instead of %u: %s", method, path, strempty(body), got, status,
+                        strempty(t->reply.body));
         return strempty(t->reply.body);
 }
 
 unsigned testing_event(struct testing *t, const char *name, const char *body) {
-        struct request event = {.method = "EVENT", .path = name, .id = "0123456789abcdef", .body = body, .body_size = strlen(body), .body_fd = -1};
+        struct request event = {.method = "EVENT", .path = name, .id = "0123456789abcdef", .body = body,
+                                .body_size = strlen(body), .body_fd = -1};
 
         reply_done(&t->reply);
         t->reply = REPLY_NULL;

@@ -160,8 +160,8 @@ int preset_value(const struct wazo_field *field, json_t **ret) {
 }
 
 /* One member: set in @ret, or its messages in @errors. */
-static int validate_member(struct wazo_context *ctx, const struct wazo_field *field, const json_t *body, enum wazo_operation operation,
-                           json_t *ret, json_t *errors) {
+static int validate_member(struct wazo_context *ctx, const struct wazo_field *field, const json_t *body,
+                           enum wazo_operation operation, json_t *ret, json_t *errors) {
         const json_t *value = json_object_get(body, field->name);
         json_t *kept = NULL, *messages = NULL;
         int r;
@@ -169,7 +169,8 @@ static int validate_member(struct wazo_context *ctx, const struct wazo_field *fi
         if (!value && operation != WAZO_CREATE)
                 return 0;
         if (!value && field->flags & WAZO_REQUIRED)
-                return json_object_set_new(errors, field->name, json_pack("[s]", "Missing data for required field.")) < 0 ? -ENOMEM : 0;
+                return json_object_set_new(errors, field->name,
+                                           json_pack("[s]", "Missing data for required field.")) < 0 ? -ENOMEM : 0;
         if (!value && !field->preset)
                 return 0;
         if (!value || (json_is_null(value) && operation == WAZO_CREATE && field->flags & WAZO_NULL_ON_CREATE)) {
@@ -186,8 +187,8 @@ static int validate_member(struct wazo_context *ctx, const struct wazo_field *fi
         return json_object_set_new(ret, field->name, kept) < 0 ? -ENOMEM : 0;
 }
 
-static int validate_object(struct wazo_context *ctx, const struct wazo_field *fields, const json_t *body, enum wazo_operation operation,
-                           json_t **ret, json_t **ret_errors) {
+static int validate_object(struct wazo_context *ctx, const struct wazo_field *fields, const json_t *body,
+                           enum wazo_operation operation, json_t **ret, json_t **ret_errors) {
         _wazo_unref_ json_t *object = json_object(), *errors = json_object();
         int r;
 
@@ -208,7 +209,8 @@ static int validate_object(struct wazo_context *ctx, const struct wazo_field *fi
 }
 
 /* A nested object is always whole: all defaults, all required members, then the checks of the whole. */
-static int validate_nested(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value, json_t **ret, json_t **ret_errors) {
+static int validate_nested(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value,
+                           json_t **ret, json_t **ret_errors) {
         _wazo_unref_ json_t *messages = json_array(), *object = NULL;
         int r;
 
@@ -237,7 +239,8 @@ static int validate_nested(struct wazo_context *ctx, const struct wazo_field *fi
         return 0;
 }
 
-static int validate_list(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value, json_t **ret, json_t **ret_errors) {
+static int validate_list(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value, json_t **ret,
+                         json_t **ret_errors) {
         _wazo_unref_ json_t *list = json_array(), *errors = json_object();
         const json_t *item;
         size_t i;
@@ -284,7 +287,8 @@ static int check_length(const struct wazo_limits *l, int64_t n, json_t *messages
         if (l->kind == 4)
                 (void) snprintf(text, sizeof(text), "Length must be %lld.", (long long) l->min);
         else if (l->kind == 3)
-                (void) snprintf(text, sizeof(text), "Length must be between %lld and %lld.", (long long) l->min, (long long) l->max);
+                (void) snprintf(text, sizeof(text), "Length must be between %lld and %lld.", (long long) l->min,
+                                (long long) l->max);
         else if (l->kind == 2)
                 (void) snprintf(text, sizeof(text), "Longer than maximum length %lld.", (long long) l->max);
         else
@@ -295,7 +299,8 @@ static int check_length(const struct wazo_limits *l, int64_t n, json_t *messages
 static int check_range(const struct wazo_limits *l, double n, json_t *messages) {
         char text[128];
 
-        if ((!(l->kind & 1) || n >= (double) l->min) && (!(l->kind & 2) || n <= (double) l->max) && (l->kind != 4 || n == (double) l->min))
+        if ((!(l->kind & 1) || n >= (double) l->min) && (!(l->kind & 2) || n <= (double) l->max) &&
+            (l->kind != 4 || n == (double) l->min))
                 return 0;
         if (l->kind == 3)
                 (void) snprintf(text, sizeof(text), "Must be greater than or equal to %lld and less than or equal to %lld.",
@@ -353,7 +358,8 @@ static int check_value(const struct wazo_field *field, const json_t *value, json
         return r;
 }
 
-int validate_value(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value, json_t **ret, json_t **ret_errors) {
+int validate_value(struct wazo_context *ctx, const struct wazo_field *field, const json_t *value, json_t **ret,
+                   json_t **ret_errors) {
         _wazo_unref_ json_t *messages = json_array(), *kept = NULL;
         int r = 0;
 
@@ -420,7 +426,8 @@ int wazo_refuse_schema(struct wazo_context *ctx, const json_t *messages) {
         return errors ? refuse(ctx, errors) : -ENOMEM;
 }
 
-int wazo_validate(struct wazo_context *ctx, const struct wazo_field *fields, const json_t *body, enum wazo_operation operation, json_t **ret) {
+int wazo_validate(struct wazo_context *ctx, const struct wazo_field *fields, const json_t *body,
+                  enum wazo_operation operation, json_t **ret) {
         _wazo_unref_ json_t *errors = NULL;
         int r;
 

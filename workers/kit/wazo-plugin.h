@@ -237,11 +237,13 @@ struct wazo_dao {
 };
 
 /* The generic ones, for functions that stand in front of them. */
-int wazo_dao_get(struct wazo_context *ctx, const struct wazo_service *service, const json_t *members, bool tree, json_t **ret) WAZO_MUST_CHECK;
+int wazo_dao_get(struct wazo_context *ctx, const struct wazo_service *service, const json_t *members, bool tree,
+                 json_t **ret) WAZO_MUST_CHECK;
 int wazo_dao_list(struct wazo_context *ctx, const struct wazo_service *service, const struct wazo_query *query,
                   json_t **ret_items, int64_t *ret_total) WAZO_MUST_CHECK;
 int wazo_dao_insert(struct wazo_context *ctx, const struct wazo_service *service, json_t *object) WAZO_MUST_CHECK;
-int wazo_dao_update(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before, json_t *object) WAZO_MUST_CHECK;
+int wazo_dao_update(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before,
+                    json_t *object) WAZO_MUST_CHECK;
 int wazo_dao_delete(struct wazo_context *ctx, const struct wazo_service *service, const json_t *object) WAZO_MUST_CHECK;
 
 /*
@@ -276,7 +278,8 @@ int wazo_stage(struct wazo_context *ctx, const struct wazo_effect *effect, void 
 /* One rule of the business. @object: as it will be; @before: as it is stored, NULL in a create; in a delete both are
  * what is stored. @data is the rule's own. 0: fine. */
 struct wazo_rule {
-        int (*check)(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *data);
+        int (*check)(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                     const json_t *before, const void *data);
         const void *data;
 };
 
@@ -291,7 +294,8 @@ struct wazo_unique {
         const char *fields; /* "number context" */
         bool in_tenant;     /* only rows of the object's tenant clash */
 };
-int wazo_rule_unique(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *unique);
+int wazo_rule_unique(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                     const json_t *before, const void *unique);
 
 /* Ready-made: "field 'context': Context was not found ('context': 'x')" unless the other service has, in the tenant tree
  * of the request, an object whose .member has this value; null passes. */
@@ -300,7 +304,8 @@ struct wazo_reference {
         const struct wazo_service *service;
         const char *member; /* name */
 };
-int wazo_rule_reference(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *reference);
+int wazo_rule_reference(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                        const json_t *before, const void *reference);
 
 /* Ready-made, for deletes: "{Name} is associated with a {other} ('{own_key}': 2, '{other_key}': 7)" when the statement, with
  * the value of .member (NULL: the key) for its one "?", finds a row; its first column is the other's id. */
@@ -309,7 +314,8 @@ struct wazo_usage {
         const char *member;
         const char *sql;
 };
-int wazo_rule_unused(struct wazo_context *ctx, const struct wazo_service *service, json_t *object, const json_t *before, const void *usage);
+int wazo_rule_unused(struct wazo_context *ctx, const struct wazo_service *service, json_t *object,
+                     const json_t *before, const void *usage);
 
 /* Ready-made field checks: only 0-9, and at least one: "Invalid input." */
 int wazo_check_digits(struct wazo_context *ctx, const struct wazo_field *field, json_t **value, json_t *messages);
@@ -354,7 +360,8 @@ struct wazo_notifier {
 int wazo_event_send(struct wazo_context *ctx, const struct wazo_event *event, const json_t *object) WAZO_MUST_CHECK;
 int wazo_reload(struct wazo_context *ctx, const char *commands) WAZO_MUST_CHECK;
 /* Any other request to sysconfd: method GET, POST or DELETE; @query {"name": "text"} or NULL; @body or NULL. */
-int wazo_sysconfd(struct wazo_context *ctx, const char *method, const char *path, const json_t *query, const json_t *body) WAZO_MUST_CHECK;
+int wazo_sysconfd(struct wazo_context *ctx, const char *method, const char *path, const json_t *query,
+                  const json_t *body) WAZO_MUST_CHECK;
 
 /* ------------------------------------------------------------------------------------------------------- service */
 
@@ -379,13 +386,15 @@ struct wazo_service {
  * the create rules, inserts, reloads it, notifies. */
 int wazo_create(struct wazo_context *ctx, const struct wazo_service *service, json_t *object) WAZO_MUST_CHECK;
 /* @before: as got; @changes: validated members. *ret, unless NULL: the object as stored now. */
-int wazo_edit(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before, const json_t *changes, json_t **ret) WAZO_MUST_CHECK;
+int wazo_edit(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before,
+              const json_t *changes, json_t **ret) WAZO_MUST_CHECK;
 int wazo_delete(struct wazo_context *ctx, const struct wazo_service *service, json_t *object) WAZO_MUST_CHECK;
 /* The first object whose members have these values (@format as json_pack's object: "s:s", "name", name), in the
  * request's tenant tree. 1: none. */
 int wazo_find(struct wazo_context *ctx, const struct wazo_service *service, json_t **ret, const char *format, ...) WAZO_MUST_CHECK;
 /* The same for any tenant: for rules of uniqueness over all of them. */
-int wazo_find_anywhere(struct wazo_context *ctx, const struct wazo_service *service, json_t **ret, const char *format, ...) WAZO_MUST_CHECK;
+int wazo_find_anywhere(struct wazo_context *ctx, const struct wazo_service *service, json_t **ret, const char *format,
+                       ...) WAZO_MUST_CHECK;
 int wazo_list(struct wazo_context *ctx, const struct wazo_service *service, const struct wazo_query *query,
               json_t **ret_items, int64_t *ret_total) WAZO_MUST_CHECK;
 /* Loads @object again by its key, after others changed what it shows. */
@@ -393,7 +402,8 @@ int wazo_refresh(struct wazo_context *ctx, const struct wazo_service *service, j
 
 /* The generic operations, without choosing. */
 int wazo_service_create(struct wazo_context *ctx, const struct wazo_service *service, json_t *object) WAZO_MUST_CHECK;
-int wazo_service_edit(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before, json_t *object) WAZO_MUST_CHECK;
+int wazo_service_edit(struct wazo_context *ctx, const struct wazo_service *service, const json_t *before,
+                      json_t *object) WAZO_MUST_CHECK;
 int wazo_service_delete(struct wazo_context *ctx, const struct wazo_service *service, json_t *object) WAZO_MUST_CHECK;
 
 /* ------------------------------------------------------------------------------------------------------ resource */
@@ -454,19 +464,26 @@ struct wazo_resource {
                       json_t *object, json_t *messages);
         /* Instead of the generic operation; @object: what the path names, or NULL; @body: validated, or NULL. Ends with a
          * wazo_reply_ function. The wazo_resource_ functions below are the generic ones. */
-        int (*operations[WAZO_OPERATIONS])(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body);
+        int (*operations[WAZO_OPERATIONS])(struct wazo_context *ctx, const struct wazo_resource *resource,
+                                           json_t *object, json_t *body);
         /* Last look at an answer: @output is what will be sent, made from @object. */
         int (*present)(struct wazo_context *ctx, const struct wazo_resource *resource, const json_t *object, json_t *output);
         /* ?view=@view of a list or an item: replaces *@outputs, an array, which it then decrefs. Refuses what it does not
          * know. NULL: the parameter is unknown and ignored. */
-        int (*view)(struct wazo_context *ctx, const struct wazo_resource *resource, const char *view, const json_t *objects, json_t **outputs);
+        int (*view)(struct wazo_context *ctx, const struct wazo_resource *resource, const char *view,
+                    const json_t *objects, json_t **outputs);
 };
 
-int wazo_resource_list(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body) WAZO_MUST_CHECK;
-int wazo_resource_create(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body) WAZO_MUST_CHECK;
-int wazo_resource_get(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body) WAZO_MUST_CHECK;
-int wazo_resource_edit(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body) WAZO_MUST_CHECK;
-int wazo_resource_delete(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body) WAZO_MUST_CHECK;
+int wazo_resource_list(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body)
+        WAZO_MUST_CHECK;
+int wazo_resource_create(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body)
+        WAZO_MUST_CHECK;
+int wazo_resource_get(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body)
+        WAZO_MUST_CHECK;
+int wazo_resource_edit(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body)
+        WAZO_MUST_CHECK;
+int wazo_resource_delete(struct wazo_context *ctx, const struct wazo_resource *resource, json_t *object, json_t *body)
+        WAZO_MUST_CHECK;
 
 /* Any other URL. */
 struct wazo_route {
@@ -504,7 +521,8 @@ struct wazo_pair {
 
 /* One rule about a pair, as struct wazo_rule. */
 struct wazo_pair_rule {
-        int (*check)(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, const void *data);
+        int (*check)(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair,
+                     const void *data);
         const void *data;
 };
 
@@ -548,7 +566,8 @@ struct wazo_association {
         /* List form, instead of replacing rows: @items is an array of {"<right's name>": object, own members}. */
         int (*replace)(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, json_t *items);
         /* List form, rules about the whole, before replacing. */
-        int (*check_items)(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, json_t *items);
+        int (*check_items)(struct wazo_context *ctx, const struct wazo_association *association,
+                           struct wazo_pair *pair, json_t *items);
         /* After the rows: derived values, through services. */
         int (*inserted)(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair);
         int (*deleted)(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair);
@@ -560,10 +579,13 @@ struct wazo_association {
 };
 
 /* The operation itself, for other plugins' services and composite requests: all of the above but HTTP. */
-int wazo_associate(struct wazo_context *ctx, const struct wazo_association *association, json_t *left, json_t *right, json_t *body) WAZO_MUST_CHECK;
-int wazo_dissociate(struct wazo_context *ctx, const struct wazo_association *association, json_t *left, json_t *right) WAZO_MUST_CHECK;
+int wazo_associate(struct wazo_context *ctx, const struct wazo_association *association, json_t *left, json_t *right,
+                   json_t *body) WAZO_MUST_CHECK;
+int wazo_dissociate(struct wazo_context *ctx, const struct wazo_association *association, json_t *left, json_t *right)
+        WAZO_MUST_CHECK;
 /* @items: an array of {"<right's name>": object, own members}. */
-int wazo_associate_list(struct wazo_context *ctx, const struct wazo_association *association, json_t *left, json_t *items) WAZO_MUST_CHECK;
+int wazo_associate_list(struct wazo_context *ctx, const struct wazo_association *association, json_t *left,
+                        json_t *items) WAZO_MUST_CHECK;
 
 /* -------------------------------------------------------------------------------------------------------- plugin */
 
@@ -663,15 +685,18 @@ int wazo_json_body(struct wazo_context *ctx, json_t **ret_body) WAZO_MUST_CHECK;
  * Validates @body by @fields. create: required members and defaults; edit: only what is there. *ret: a new object with the
  * members that were there and right, in the fields' order. Refuses with "Input Error - field: [...]", one text a field.
  */
-int wazo_validate(struct wazo_context *ctx, const struct wazo_field *fields, const json_t *body, enum wazo_operation operation, json_t **ret) WAZO_MUST_CHECK;
+int wazo_validate(struct wazo_context *ctx, const struct wazo_field *fields, const json_t *body,
+                  enum wazo_operation operation, json_t **ret) WAZO_MUST_CHECK;
 /* Refuses with "Input Error - _schema: [...]" unless @messages is empty. */
 int wazo_refuse_schema(struct wazo_context *ctx, const json_t *messages) WAZO_MUST_CHECK;
 
 /* The object that a path's parameter names, in the tenant tree, or a 404. */
-int wazo_lookup(struct wazo_context *ctx, const struct wazo_service *service, const char *parameter, enum wazo_key key, json_t **ret) WAZO_MUST_CHECK;
+int wazo_lookup(struct wazo_context *ctx, const struct wazo_service *service, const char *parameter,
+                enum wazo_key key, json_t **ret) WAZO_MUST_CHECK;
 /* List parameters of the request, checked against the model's columns. @query borrows from the request and from
  * *ret_filters, which the caller frees after it. */
-int wazo_list_parameters(struct wazo_context *ctx, const struct wazo_model *model, struct wazo_query *ret_query, json_t **ret_filters) WAZO_MUST_CHECK;
+int wazo_list_parameters(struct wazo_context *ctx, const struct wazo_model *model, struct wazo_query *ret_query,
+                         json_t **ret_filters) WAZO_MUST_CHECK;
 /* What is answered of @object: the fields that are neither hidden nor write-only, in order, with links. */
 int wazo_output(struct wazo_context *ctx, const struct wazo_field *fields, const json_t *object, json_t **ret) WAZO_MUST_CHECK;
 /* Completes members with a .relation of @objects (an array) by @fields. */
@@ -684,7 +709,8 @@ int wazo_reply_empty(struct wazo_context *ctx, unsigned status) WAZO_MUST_CHECK;
 /* 201 with Location: <base url><path><key>, @path "/contexts/". */
 int wazo_reply_created(struct wazo_context *ctx, json_t *json, const char *path, const char *key) WAZO_MUST_CHECK;
 /* Anything else. Copies @data. */
-int wazo_reply_raw(struct wazo_context *ctx, unsigned status, const char *content_type, const void *data, size_t size) WAZO_MUST_CHECK;
+int wazo_reply_raw(struct wazo_context *ctx, unsigned status, const char *content_type, const void *data, size_t size)
+        WAZO_MUST_CHECK;
 /* Takes @fd over: a memory file; it is sealed by this. */
 int wazo_reply_fd(struct wazo_context *ctx, unsigned status, const char *content_type, int fd) WAZO_MUST_CHECK;
 

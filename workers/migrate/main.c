@@ -36,7 +36,8 @@ static struct db *open_database(struct worker *w, const json_t *slice) {
 
         if (!base || !drivers)
                 worker_fail(w, WIRE_CAUSE_CONFIG, "the slice names no database or no directory of drivers");
-        (void) snprintf(uri, sizeof(uri), "%s%s", base, strncmp(base, "sqlite://", 9) == 0 && !strchr(base, '?') ? "?mode=rwc" : "");
+        (void) snprintf(uri, sizeof(uri), "%s%s", base,
+                        strncmp(base, "sqlite://", 9) == 0 && !strchr(base, '?') ? "?mode=rwc" : "");
         r = db_load(drivers, uri, &driver, error, sizeof(error));
         if (r >= 0)
                 r = db_open(driver, uri, &db, error, sizeof(error));
@@ -98,8 +99,8 @@ int main(void) {
         if (!slice)
                 worker_fail(&w, WIRE_CAUSE_CONFIG, "the slice is no JSON");
         db = open_database(&w, slice);
-        r = migrate_all(db, strempty(text_of(slice, "migrations")), text_of(slice, "uuid"), strempty(text_of(slice, "version")), uuid, &source,
-                        error, sizeof(error));
+        r = migrate_all(db, strempty(text_of(slice, "migrations")), text_of(slice, "uuid"),
+                        strempty(text_of(slice, "version")), uuid, &source, error, sizeof(error));
         if (r < 0)
                 worker_fail(&w, cause_of(r), "%s", error);
         if (r > 0)

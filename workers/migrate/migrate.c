@@ -51,7 +51,8 @@ static int read_directory(const char *dir, struct migration *list, size_t *ret_n
         qsort(list, n, sizeof(*list), by_number);
         for (size_t i = 0; i < n; i++)
                 if (list[i].number != i + 1) {
-                        (void) snprintf(error, error_size, "%s: there should be a migration number %zu before %s", dir, i + 1, list[i].file);
+                        (void) snprintf(error, error_size, "%s: there should be a migration number %zu before %s",
+                                        dir, i + 1, list[i].file);
                         return -EBADMSG;
                 }
         *ret_n = n;
@@ -113,7 +114,8 @@ static int apply_in_transaction(struct db *db, const char *dir, const struct mig
                 }
                 if (r <= 0) {
                         if (r < 0)
-                                (void) snprintf(error, error_size, "migration %s: %s", m->file, db_error(db)[0] ? db_error(db) : strerror(-r));
+                                (void) snprintf(error, error_size, "migration %s: %s", m->file,
+                                                db_error(db)[0] ? db_error(db) : strerror(-r));
                         db_rollback(db);
                 }
         } else
@@ -136,8 +138,8 @@ static int make_uuid(char ret[64]) {
                 return -EIO;
         b[6] = (b[6] & 0x0f) | 0x40;
         b[8] = (b[8] & 0x3f) | 0x80;
-        (void) snprintf(ret, 64, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
-                        b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+        (void) snprintf(ret, 64, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+                        b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
         return 0;
 }
 
@@ -162,13 +164,14 @@ static int write_infos(struct db *db, const char *wanted, const char *version, c
                 return r;
         if (kept[0])
                 return db_run(db, "UPDATE infos SET uuid = ?, wazo_version = ? WHERE uuid <> ? OR wazo_version <> ?",
-                              (struct db_value[]) {db_text(ret_uuid), db_text(version), db_text(ret_uuid), db_text(version)}, 4, NULL, NULL, NULL);
+                              (struct db_value[]) {db_text(ret_uuid), db_text(version), db_text(ret_uuid),
+                                                   db_text(version)}, 4, NULL, NULL, NULL);
         return db_run(db, "INSERT INTO infos (uuid, wazo_version, live_reload_enabled, timezone, configured) VALUES (?, ?, true, ?, true)",
                       (struct db_value[]) {db_text(ret_uuid), db_text(version), db_text("Europe/Paris")}, 3, NULL, NULL, NULL);
 }
 
-static int update_infos(struct db *db, const char *uuid, const char *version, char ret_uuid[64], enum migrate_uuid *ret_source, char *error,
-                        size_t error_size) {
+static int update_infos(struct db *db, const char *uuid, const char *version, char ret_uuid[64],
+                        enum migrate_uuid *ret_source, char *error, size_t error_size) {
         int r = db_begin(db, true);
 
         if (r >= 0)
@@ -184,8 +187,8 @@ static int update_infos(struct db *db, const char *uuid, const char *version, ch
 
 /* ----- all of it ----- */
 
-int migrate_all(struct db *db, const char *dir, const char *uuid, const char *version, char ret_uuid[64], enum migrate_uuid *ret_source,
-                char *error, size_t error_size) {
+int migrate_all(struct db *db, const char *dir, const char *uuid, const char *version, char ret_uuid[64],
+                enum migrate_uuid *ret_source, char *error, size_t error_size) {
         struct migration list[FILES_MAX];
         int64_t newest = 0;
         size_t n = 0;
@@ -202,7 +205,8 @@ int migrate_all(struct db *db, const char *dir, const char *uuid, const char *ve
                 return r;
         }
         if (newest > (int64_t) n) {
-                (void) snprintf(error, error_size, "the database is newer than this program: it has migration %lld, %s ends with %zu",
+                (void) snprintf(error, error_size,
+                                "the database is newer than this program: it has migration %lld, %s ends with %zu",
                                 (long long) newest, dir, n);
                 return -ENOTUNIQ;
         }
@@ -237,7 +241,8 @@ static int apply_script(struct db *db, const char *plugin, int64_t number, const
         utc_now(now, sizeof(now));
         values[1] = db_integer(number);
         values[2] = db_text(now);
-        r = db_run(db, "INSERT INTO wazo_plugin_migration (plugin, number, applied_at) VALUES (?, ?, ?)", values, 3, NULL, NULL, NULL);
+        r = db_run(db, "INSERT INTO wazo_plugin_migration (plugin, number, applied_at) VALUES (?, ?, ?)", values, 3,
+                   NULL, NULL, NULL);
         return r < 0 ? r : 1;
 }
 
@@ -257,8 +262,10 @@ int migrate_plugin(struct db *db, const char *plugin, const char *const *scripts
                 return r;
         }
         if (newest > n) {
-                (void) snprintf(error, error_size, "plugin %s: the database is newer than the plugin: it has migration %lld, the plugin ends "
-                                "with %lld", plugin, (long long) newest, (long long) n);
+                (void) snprintf(error, error_size,
+                                "plugin %s: the database is newer than the plugin: it has migration %lld, the plugin ends "
+                                "with %lld",
+                                plugin, (long long) newest, (long long) n);
                 return -ENOTUNIQ;
         }
         for (int64_t i = newest; i < n; i++) {

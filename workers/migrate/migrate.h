@@ -16,8 +16,8 @@ enum migrate_uuid { MIGRATE_UUID_ENVIRONMENT, MIGRATE_UUID_KEPT, MIGRATE_UUID_GE
  * directory with two files of one number or a gap, -ENOTUNIQ for a database that is newer than the directory; @error then has a
  * sentence for people, as for every error.
  */
-int migrate_all(struct db *db, const char *dir, const char *uuid, const char *version, char ret_uuid[64], enum migrate_uuid *ret_source,
-                char *error, size_t error_size) _must_check_;
+int migrate_all(struct db *db, const char *dir, const char *uuid, const char *version, char ret_uuid[64],
+                enum migrate_uuid *ret_source, char *error, size_t error_size) _must_check_;
 
 /*
  * The same for a plugin's own tables (struct wazo_plugin, .migrations): @scripts, ended by NULL, are numbered from 1 in table

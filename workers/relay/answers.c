@@ -156,8 +156,9 @@ static int get_status(struct relay *r, const struct request *request, int64_t id
                 return e;
         }
         return reply_json(ret, 200,
-                          json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s}}", "publisher", publisher, "consumer", consumer, "sysconfd", sysconfd,
-                                    "events", kept, "database", "state", *r->store.failure ? "failed" : "ready", "reason", r->store.failure));
+                          json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s}}", "publisher", publisher, "consumer",
+                                    consumer, "sysconfd", sysconfd, "events", kept, "database", "state",
+                                    *r->store.failure ? "failed" : "ready", "reason", r->store.failure));
 }
 
 /* ----- lists ----- */

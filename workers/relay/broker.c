@@ -25,7 +25,8 @@ int broker_load(const char *driver_dir, const struct broker_driver **ret, char *
         library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         driver = library ? dlsym(library, "broker_driver") : NULL;
         if (!driver || driver->abi != BROKER_DRIVER_ABI) {
-                (void) snprintf(error, error_size, "RabbitMQ cannot be used: %s", library ? "the driver is another version's" : dlerror());
+                (void) snprintf(error, error_size, "RabbitMQ cannot be used: %s",
+                                library ? "the driver is another version's" : dlerror());
                 return -ELIBBAD;
         }
         *ret = driver;

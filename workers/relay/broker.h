@@ -132,8 +132,8 @@ struct broker {
 
 struct broker_driver {
         unsigned abi;
-        int (*new)(sd_event *event, const struct broker_settings *settings, const struct broker_callbacks *callbacks, void *userdata,
-                   struct broker **ret);
+        int (*new)(sd_event *event, const struct broker_settings *settings, const struct broker_callbacks *callbacks,
+                   void *userdata, struct broker **ret);
         void (*free)(struct broker *b);
         int (*start)(struct broker *b);
         void (*reconnect)(struct broker *b, const char *reason);

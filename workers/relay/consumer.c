@@ -153,7 +153,8 @@ void consumer_delivery(struct consumer *c, const struct broker_delivery *deliver
         if (!delivery->body) {
                 char text[96];
 
-                (void) snprintf(text, sizeof(text), "it has %llu bytes, and %u are the limit", (unsigned long long) delivery->body_size, BODY_MAX);
+                (void) snprintf(text, sizeof(text), "it has %llu bytes, and %u are the limit",
+                                (unsigned long long) delivery->body_size, BODY_MAX);
                 tell_garbage(c, text, name);
                 answer(c, delivery->epoch, delivery->tag, false);
                 return;
@@ -176,11 +177,13 @@ static int park(struct consumer *c, const char *plugin, const struct event *e, u
 
         if (r < 0)
                 return r;
-        log_error("event %s (%s) is put aside: plugin '%s' could not take it (tries: %u): %s", e->name, e->id, plugin, tries, error);
+        log_error("event %s (%s) is put aside: plugin '%s' could not take it (tries: %u): %s", e->name, e->id, plugin,
+                  tries, error);
         return 0;
 }
 
-static int on_ended(void *userdata, const char *plugin, struct event *e, enum deliver_outcome outcome, unsigned tries, const char *error) {
+static int on_ended(void *userdata, const char *plugin, struct event *e, enum deliver_outcome outcome, unsigned tries,
+                    const char *error) {
         struct consumer *c = userdata;
         int r = 0;
 
@@ -260,7 +263,9 @@ static int make_bindings(struct consumer *c) {
                 struct broker_binding *b = c->bindings ? &c->bindings[n] : NULL;
 
                 if (b)
-                        *b = (struct broker_binding) {.routing_key = "", .arguments = json_pack("{s:s, s:s}", "x-match", "all", "name", name)};
+                        *b = (struct broker_binding) {.routing_key = "",
+                                                      .arguments = json_pack("{s:s, s:s}", "x-match", "all", "name",
+                                                                             name)};
                 if (!b || !b->arguments)
                         break;
                 n++;

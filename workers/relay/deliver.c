@@ -110,7 +110,8 @@ static void arm(struct deliver *d) {
         if (!d->timer && next == NSEC_NEVER)
                 return;
         if (!d->timer)
-                r = sd_event_add_time(d->setup.event, &d->timer, CLOCK_MONOTONIC, next / NSEC_PER_USEC + 1, ACCURACY_USEC, on_time, d);
+                r = sd_event_add_time(d->setup.event, &d->timer, CLOCK_MONOTONIC, next / NSEC_PER_USEC + 1,
+                                      ACCURACY_USEC, on_time, d);
         else {
                 r = next == NSEC_NEVER ? 0 : sd_event_source_set_time(d->timer, next / NSEC_PER_USEC + 1);
                 if (r >= 0)
@@ -136,8 +137,9 @@ static void failed(struct plugin *p, struct handover *h, uint64_t now) {
                 return;
         }
         h->retry_at = now + wait;
-        log_warning("event %s (%s): plugin '%s' failed: %s: once more in %.1f s, try %u of %u", h->event->name, h->event->id, p->name,
-                    h->error, (double) wait / (double) NSEC_PER_SEC, h->tries + 1, p->deliver->setup.tries);
+        log_warning("event %s (%s): plugin '%s' failed: %s: once more in %.1f s, try %u of %u", h->event->name,
+                    h->event->id, p->name, h->error, (double) wait / (double) NSEC_PER_SEC, h->tries + 1,
+                    p->deliver->setup.tries);
 }
 
 void deliver_answered(struct plugin *p, const struct reply *reply) {
@@ -169,17 +171,20 @@ static void judge_death(struct plugin *p, struct handover *h) {
                 return;
         h->tries++;
         h->strikes++;
-        (void) snprintf(h->error, sizeof(h->error), "its plugin ended with it in its hands (%s)", slot ? wire_cause_to_string(slot->cause) : "nobody knows of what");
+        (void) snprintf(h->error, sizeof(h->error), "its plugin ended with it in its hands (%s)",
+                        slot ? wire_cause_to_string(slot->cause) : "nobody knows of what");
         if (h->strikes >= STRIKES_MAX)
                 end(h, DELIVER_GIVEN_UP);
         else
-                log_warning("event %s (%s): plugin '%s' ended with it in its hands: once more", h->event->name, h->event->id, p->name);
+                log_warning("event %s (%s): plugin '%s' ended with it in its hands: once more", h->event->name,
+                            h->event->id, p->name);
 }
 
 void deliver_died(struct plugin *p, const struct peer *peer) {
         struct handover *h = p->first;
         uint64_t now = now_monotonic();
-        struct wire_inflight inflight = {.slot = peer->slot, .generation = peer->generation, .age_nsec = now - p->sent, .method = "EVENT"};
+        struct wire_inflight inflight = {.slot = peer->slot, .generation = peer->generation,
+                                         .age_nsec = now - p->sent, .method = "EVENT"};
 
         (void) strcopy(inflight.request_id, sizeof(inflight.request_id), h->event->id);
         (void) strcopy(inflight.route, sizeof(inflight.route), h->event->name);
@@ -341,8 +346,10 @@ json_t *deliver_status(const struct deliver *d) {
 
                 for (const struct handover *h = p->first; h; h = h->next)
                         waiting++;
-                if (waiting > 0 && json_object_set_new(all, p->name, json_pack("{s:I, s:i, s:s, s:s}", "waiting", waiting, "tries", (int) p->first->tries,
-                                                                               "error", p->first->error, "state", plugin_state(p))) < 0) {
+                if (waiting > 0 && json_object_set_new(all, p->name,
+                                                       json_pack("{s:I, s:i, s:s, s:s}", "waiting", waiting, "tries",
+                                                                 (int) p->first->tries, "error", p->first->error,
+                                                                 "state", plugin_state(p))) < 0) {
                         json_decref(all);
                         return NULL;
                 }

@@ -27,7 +27,8 @@ struct deliver_setup {
         unsigned tries; /* then it is given up */
         uint64_t attempt; /* nsec that a plugin may take, and a request in front of it: then its worker is aborted */
         /* A plugin is done with an event; below zero: not now, ask again in a while (store_wait_msec() of it). */
-        int (*ended)(void *userdata, const char *plugin, struct event *e, enum deliver_outcome outcome, unsigned tries, const char *error);
+        int (*ended)(void *userdata, const char *plugin, struct event *e, enum deliver_outcome outcome,
+                     unsigned tries, const char *error);
         /* All plugins are: the callee's to free. */
         void (*finished)(void *userdata, struct event *e);
         void (*nudged)(void *userdata);

@@ -12,8 +12,8 @@ static void digest(const char *data, size_t size, char ret[EVENT_ID_SIZE]) {
         (void) snprintf(ret, EVENT_ID_SIZE, "%016llx", (unsigned long long) hash);
 }
 
-int event_new(const char *name, const char *message_id, const char *routing_key, const char *headers, const char *payload, size_t size,
-              struct event **ret) {
+int event_new(const char *name, const char *message_id, const char *routing_key, const char *headers,
+              const char *payload, size_t size, struct event **ret) {
         struct event *e = calloc(1, sizeof(*e));
 
         if (!e)

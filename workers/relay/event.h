@@ -21,7 +21,7 @@ struct event {
 };
 
 /* Copies all of it. *ret has nothing pending. */
-int event_new(const char *name, const char *message_id, const char *routing_key, const char *headers, const char *payload, size_t size,
-              struct event **ret) _must_check_;
+int event_new(const char *name, const char *message_id, const char *routing_key, const char *headers,
+              const char *payload, size_t size, struct event **ret) _must_check_;
 /* Accepts NULL and returns NULL. */
 struct event *event_free(struct event *e);

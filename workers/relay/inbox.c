@@ -28,10 +28,12 @@ static char *as_text(const char *payload, size_t size) {
         return valid ? strndup(payload, size) : mask_line(payload, MIN(size, TEXT_MAX));
 }
 
-static int insert(struct db *db, const char *plugin, const struct event *e, const char *payload, unsigned tries, const char *error) {
+static int insert(struct db *db, const char *plugin, const struct event *e, const char *payload, unsigned tries,
+                  const char *error) {
         char now[64];
         const struct db_value values[] = {
-                db_text(stamp(now, sizeof(now))), db_text(plugin), db_text(e->name), db_text(e->message_id), db_text(e->routing_key), db_text(e->headers),
+                db_text(stamp(now, sizeof(now))), db_text(plugin), db_text(e->name), db_text(e->message_id),
+                db_text(e->routing_key), db_text(e->headers),
                 db_text(payload), db_integer(tries), db_text(error),
         };
         const struct db_value room = db_integer(INBOX_PARKED_MAX);
@@ -43,13 +45,15 @@ static int insert(struct db *db, const char *plugin, const struct event *e, cons
                    values, ELEMENTSOF(values), NULL, NULL, NULL);
         if (r < 0)
                 return r;
-        return db_run(db, "DELETE FROM inbox_parked WHERE id <= (SELECT MAX(id) FROM inbox_parked) - ?", &room, 1, NULL, NULL, NULL);
+        return db_run(db, "DELETE FROM inbox_parked WHERE id <= (SELECT MAX(id) FROM inbox_parked) - ?", &room, 1,
+                      NULL, NULL, NULL);
 }
 
 static int update(struct db *db, int64_t id, unsigned tries, const char *error) {
         const struct db_value values[] = {db_integer(tries), db_text(error), db_integer(id)};
 
-        return db_run(db, "UPDATE inbox_parked SET tries = tries + ?, error = ? WHERE id = ?", values, ELEMENTSOF(values), NULL, NULL, NULL);
+        return db_run(db, "UPDATE inbox_parked SET tries = tries + ?, error = ? WHERE id = ?", values,
+                      ELEMENTSOF(values), NULL, NULL, NULL);
 }
 
 int inbox_park(struct store *store, const char *plugin, const struct event *e, unsigned tries, const char *error) {

@@ -10,7 +10,8 @@
 #define AGE_NSEC (3600 * NSEC_PER_SEC)
 
 static void arm(struct keeper *k, uint64_t msec) {
-        if (sd_event_source_set_time_relative(k->timer, msec * 1000) < 0 || sd_event_source_set_enabled(k->timer, SD_EVENT_ONESHOT) < 0)
+        if (sd_event_source_set_time_relative(k->timer, msec * 1000) < 0 ||
+            sd_event_source_set_enabled(k->timer, SD_EVENT_ONESHOT) < 0)
                 (void) sd_event_exit(k->event, -ENOMEM);
         k->armed = true;
 }

@@ -82,7 +82,8 @@ int lists_kept(struct db *db, json_t **ret) {
 
         if (r < 0)
                 return r;
-        *ret = json_pack("{s:I, s:I, s:I}", "kept", (json_int_t) bounds[0], "first", (json_int_t) bounds[1], "last", (json_int_t) bounds[2]);
+        *ret = json_pack("{s:I, s:I, s:I}", "kept", (json_int_t) bounds[0], "first", (json_int_t) bounds[1], "last",
+                         (json_int_t) bounds[2]);
         return *ret ? 0 : -ENOMEM;
 }
 
@@ -97,8 +98,10 @@ int lists_events(struct db *db, int64_t after, int64_t limit, json_t **ret) {
         int r = list ? read_bounds(db, bounds) : -ENOMEM;
 
         if (r >= 0 && after >= 0)
-                r = db_run(db, "SELECT " EVENT_COLUMNS " FROM event_kept WHERE id > ? AND " IN_ORDER " ORDER BY id LIMIT ?", following,
-                           ELEMENTSOF(following), append_row, list, NULL);
+                r = db_run(db,
+                           "SELECT " EVENT_COLUMNS " FROM event_kept WHERE id > ? AND " IN_ORDER
+                           " ORDER BY id LIMIT ?",
+                           following, ELEMENTSOF(following), append_row, list, NULL);
         else if (r >= 0)
                 r = db_run(db,
                            "SELECT " EVENT_COLUMNS " FROM (SELECT " EVENT_COLUMNS " FROM event_kept WHERE " IN_ORDER
@@ -134,8 +137,8 @@ int lists_parked(struct db *db, int64_t after, int64_t limit, json_t **ret) {
                            "payload FROM inbox_parked WHERE id > ? ORDER BY id LIMIT ?",
                            values, ELEMENTSOF(values), append_row, list, NULL);
         if (r >= 0)
-                r = db_run(db, "SELECT (SELECT COUNT(*) FROM outbox_parked) + (SELECT COUNT(*) FROM inbox_parked)", NULL, 0, count_row, &total,
-                           NULL);
+                r = db_run(db, "SELECT (SELECT COUNT(*) FROM outbox_parked) + (SELECT COUNT(*) FROM inbox_parked)",
+                           NULL, 0, count_row, &total, NULL);
         if (r < 0) {
                 json_decref(list);
                 return r;

@@ -87,7 +87,8 @@ int outbox_keep_above(struct db *db, int64_t keep, int64_t *ret) {
         const struct db_value value = db_integer(keep);
 
         *ret = 0;
-        return db_run(db, "SELECT id FROM outbox WHERE kind = 'event' ORDER BY id DESC LIMIT 1 OFFSET ?", &value, 1, take_integer, ret, NULL);
+        return db_run(db, "SELECT id FROM outbox WHERE kind = 'event' ORDER BY id DESC LIMIT 1 OFFSET ?", &value, 1,
+                      take_integer, ret, NULL);
 }
 
 /* ----- what becomes of it ----- */
@@ -118,8 +119,8 @@ int outbox_remove_many(struct db *db, const char *kind, size_t limit, int64_t ke
         int64_t up_to = 0;
         int r;
 
-        r = db_run(db, "SELECT MAX(id) FROM (SELECT id FROM outbox WHERE kind = ? ORDER BY id LIMIT ?) AS first", last, ELEMENTSOF(last),
-                   take_integer, &up_to, NULL);
+        r = db_run(db, "SELECT MAX(id) FROM (SELECT id FROM outbox WHERE kind = ? ORDER BY id LIMIT ?) AS first",
+                   last, ELEMENTSOF(last), take_integer, &up_to, NULL);
         if (r < 0)
                 return r;
         keep[2].integer = gone[1].integer = up_to;
@@ -137,8 +138,8 @@ int outbox_remove_many(struct db *db, const char *kind, size_t limit, int64_t ke
 int outbox_refuse(struct db *db, int64_t id, unsigned tries, const char *error, uint64_t next_try) {
         const struct db_value values[] = {db_integer(tries), db_text(error), db_integer((int64_t) next_try), db_integer(id)};
 
-        return db_run(db, "UPDATE outbox SET tries = ?, error = ?, next_try_at = ? WHERE id = ?", values, ELEMENTSOF(values), NULL, NULL,
-                      NULL);
+        return db_run(db, "UPDATE outbox SET tries = ?, error = ?, next_try_at = ? WHERE id = ?", values,
+                      ELEMENTSOF(values), NULL, NULL, NULL);
 }
 
 int outbox_park(struct db *db, int64_t id, unsigned tries, const char *error) {
@@ -181,7 +182,8 @@ int outbox_backlog(struct db *db, const char *kind, int64_t *ret_n, char ret_old
 
         r = db_run(db, "SELECT COUNT(*) FROM outbox WHERE kind = ?", &value, 1, take_count, &backlog, NULL);
         if (r >= 0)
-                r = db_run(db, "SELECT created_at FROM outbox WHERE kind = ? ORDER BY id LIMIT 1", &value, 1, take_oldest, &backlog, NULL);
+                r = db_run(db, "SELECT created_at FROM outbox WHERE kind = ? ORDER BY id LIMIT 1", &value, 1,
+                           take_oldest, &backlog, NULL);
         if (r < 0)
                 return r;
         *ret_n = backlog.n;
@@ -192,8 +194,10 @@ int outbox_backlog(struct db *db, const char *kind, int64_t *ret_n, char ret_old
 int outbox_purge(struct db *db, int64_t keep) {
         const struct db_value beyond = db_integer(keep);
 
-        return db_run(db, "DELETE FROM event_kept WHERE id <= COALESCE((SELECT id FROM event_kept ORDER BY id DESC LIMIT 1 OFFSET ?), 0)",
-                      &beyond, 1, NULL, NULL, NULL);
+        return db_run(
+                db,
+                "DELETE FROM event_kept WHERE id <= COALESCE((SELECT id FROM event_kept ORDER BY id DESC LIMIT 1 OFFSET ?), 0)",
+                &beyond, 1, NULL, NULL, NULL);
 }
 
 int outbox_purge_old(struct db *db, uint64_t since) {

@@ -21,8 +21,8 @@ struct outbox_row {
 };
 
 /* Rows of a kind with an id above @after, at most @limit, in order. A negative result of @row ends it and is returned. */
-int outbox_read(struct db *db, const char *kind, int64_t after, size_t limit, int (*row)(void *userdata, const struct outbox_row *row),
-                void *userdata) _must_check_;
+int outbox_read(struct db *db, const char *kind, int64_t after, size_t limit,
+                int (*row)(void *userdata, const struct outbox_row *row), void *userdata) _must_check_;
 
 /* Of the events there, the last @keep are above *ret. */
 int outbox_keep_above(struct db *db, int64_t keep, int64_t *ret) _must_check_;

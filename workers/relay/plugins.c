@@ -69,7 +69,8 @@ const char *plugin_state(const struct plugin *p) {
 /* Inline when the packet holds it, else in a memory file. */
 static int send_to(struct peer *peer, uint64_t id, uint64_t deadline, const struct event *e) {
         struct request request = {
-                .deadline = deadline, .id = e->id, .method = "EVENT", .path = e->name, .base_url = "", .script_name = "", .tenant = "",
+                .deadline = deadline, .id = e->id, .method = "EVENT", .path = e->name, .base_url = "",
+                .script_name = "", .tenant = "",
                 .auth_id = "", .accept = "", .content_type = "application/json", .idempotency_key = "",
                 .body = e->payload, .body_size = e->size, .body_fd = -1,
         };
@@ -228,8 +229,8 @@ int deliver_introduce(struct deliver *d, const struct wire_peer *news, int fd) {
 
 /* Those that a request may be to blame for: not a signal from outside, not a stop, not a start that failed. */
 static uint32_t own_deaths(const struct wire_slot *news) {
-        static const enum wire_cause own[] = {WIRE_CAUSE_EXIT, WIRE_CAUSE_SIGNAL, WIRE_CAUSE_DEADLINE, WIRE_CAUSE_OOM, WIRE_CAUSE_SANDBOX,
-                                              WIRE_CAUSE_PROTOCOL};
+        static const enum wire_cause own[] = {WIRE_CAUSE_EXIT, WIRE_CAUSE_SIGNAL,  WIRE_CAUSE_DEADLINE,
+                                              WIRE_CAUSE_OOM,  WIRE_CAUSE_SANDBOX, WIRE_CAUSE_PROTOCOL};
         uint32_t n = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(own); i++)

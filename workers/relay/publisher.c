@@ -363,7 +363,8 @@ static void settle_entry(void *userdata, const struct window_entry *entry, bool 
 
         if (!ok) {
                 p->nacked++;
-                refuse(p, entry->id, entry->resource, entry->tries + 1, "the server did not take it (nack): a queue is full, or cannot write");
+                refuse(p, entry->id, entry->resource, entry->tries + 1,
+                       "the server did not take it (nack): a queue is full, or cannot write");
         } else if (entry->again) {
                 p->retried++;
                 p->rescan = true;

@@ -59,7 +59,8 @@ struct publisher {
 };
 
 /* Its member broker is set by the caller, before that starts. */
-int publisher_init(struct publisher *p, sd_event *event, struct store *store, const struct publisher_settings *settings) _must_check_;
+int publisher_init(struct publisher *p, sd_event *event, struct store *store,
+                   const struct publisher_settings *settings) _must_check_;
 void publisher_done(struct publisher *p);
 
 /* There may be rows. */

@@ -129,7 +129,8 @@ static int after_turn(sd_event_source *source, void *userdata) {
         }
         /* When it is used meanwhile, it is looked at again. */
         if (r->store.db && !r->rest)
-                return sd_event_add_time(r->event, &r->rest, CLOCK_MONOTONIC, (r->store.used + REST_NSEC) / NSEC_PER_USEC, 1000000, on_rest, r);
+                return sd_event_add_time(r->event, &r->rest, CLOCK_MONOTONIC,
+                                         (r->store.used + REST_NSEC) / NSEC_PER_USEC, 1000000, on_rest, r);
         return 0;
 }
 

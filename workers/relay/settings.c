@@ -34,8 +34,8 @@ static int read_bus(struct relay *r, const json_t *bus) {
         r->publishing.window = (size_t) number(bus, "window");
         r->publishing.confirm_msec = number(bus, "confirm_ms");
         r->with_bus = true;
-        return r->bus.host && r->bus.port && r->bus.username && r->bus.password && r->bus.vhost && r->bus.exchange && r->bus.exchange_type &&
-                               r->bus.connect_msec && r->publishing.window && r->publishing.confirm_msec
+        return r->bus.host && r->bus.port && r->bus.username && r->bus.password && r->bus.vhost && r->bus.exchange &&
+                               r->bus.exchange_type && r->bus.connect_msec && r->publishing.window && r->publishing.confirm_msec
                        ? 0
                        : -EBADMSG;
 }

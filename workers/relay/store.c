@@ -34,7 +34,8 @@ int store_open(struct store *s, struct db **ret) {
                         return failed(s, r, *error ? error : strerror(-r));
                 /* What a power cut takes from us is that a row was sent: it is sent again. Whoever wrote the row has waited for
                  * the disk. */
-                if (db_dialect(s->db) == DB_SQLITE && (r = db_script(s->db, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256")) < 0)
+                if (db_dialect(s->db) == DB_SQLITE &&
+                    (r = db_script(s->db, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256")) < 0)
                         return failed(s, r, db_error(s->db));
         }
         s->used = now_monotonic();

@@ -52,4 +52,5 @@ bool sysconfd_is_idle(const struct sysconfd *s);
  * What a row asks for: method, and URL with its query, newly allocated. -EINVAL when the row's headers are none.
  * http://localhost:8668/move_voicemail?old_mailbox=1000
  */
-int sysconfd_request(const struct outbox_row *row, const char *host, unsigned port, char ret_method[16], char **ret_url) _must_check_;
+int sysconfd_request(const struct outbox_row *row, const char *host, unsigned port, char ret_method[16],
+                     char **ret_url) _must_check_;

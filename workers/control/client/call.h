@@ -28,4 +28,5 @@ int call_send(struct call *c, const char *method, json_t *parameters, bool more,
  * *ret_parameters is borrowed from it too. -ETIMEDOUT past @deadline (CLOCK_MONOTONIC nsec), -ECONNRESET at the end of the
  * connection, -EBADMSG when it is no Varlink answer.
  */
-int call_receive(struct call *c, uint64_t deadline, json_t **ret_message, const char **ret_error, json_t **ret_parameters) _must_check_;
+int call_receive(struct call *c, uint64_t deadline, json_t **ret_message, const char **ret_error,
+                 json_t **ret_parameters) _must_check_;

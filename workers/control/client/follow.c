@@ -10,7 +10,8 @@
 #define PATIENCE_NSEC (10 * NSEC_PER_SEC)
 
 static int begin(const struct follow *f, struct call *c) {
-        json_t *parameters = f->last > 0 ? json_pack("{s:I}", "after", f->last) : json_pack("{s:I}", "limit", (json_int_t) f->limit);
+        json_t *parameters = f->last > 0 ? json_pack("{s:I}", "after", f->last)
+                                         : json_pack("{s:I}", "limit", (json_int_t) f->limit);
         int r;
 
         r = call_open(c, f->path);

@@ -49,7 +49,8 @@ static const char *state_of(const json_t *service) {
 }
 
 static void take_workers(json_t *entry, const json_t *workers) {
-        static const char *const members[] = {"name", "kind", "plugin", "state", "reason", "pid", "since_ms", "restarts", "retry_in_ms"};
+        static const char *const members[] = {"name", "kind",     "plugin",   "state",      "reason",
+                                              "pid",  "since_ms", "restarts", "retry_in_ms"};
         json_t *list = json_array();
         json_int_t restarts = 0;
         const json_t *worker;

@@ -89,7 +89,8 @@ static const char *header(struct MHD_Connection *c, const char *name) {
 }
 
 static bool is_forwarded(struct MHD_Connection *c) {
-        static const char *const headers[] = {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "X-Script-Name"};
+        static const char *const headers[] = {"Forwarded",         "X-Forwarded-For", "X-Forwarded-Host",
+                                              "X-Forwarded-Proto", "X-Real-IP",       "X-Script-Name"};
 
         for (unsigned i = 0; i < ELEMENTSOF(headers); i++)
                 if (header(c, headers[i]))
@@ -100,7 +101,8 @@ static bool is_forwarded(struct MHD_Connection *c) {
 /* The newest look; or the request waits for it, and comes back here. */
 static enum MHD_Result answer_document(struct request *request) {
         if (page.document && (request->waited || now_monotonic() < page.at + FRESH_NSEC))
-                return answer(request->connection, MHD_HTTP_OK, "application/json", page.document, page.size, MHD_RESPMEM_MUST_COPY);
+                return answer(request->connection, MHD_HTTP_OK, "application/json", page.document, page.size,
+                              MHD_RESPMEM_MUST_COPY);
         if (request->waited || (!page.asked && send(page.reader, "?", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1))
                 return say(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE, "The services cannot be asked now.\n");
         page.asked = true;
@@ -110,8 +112,8 @@ static enum MHD_Result answer_document(struct request *request) {
         return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-                                  const char *data, size_t *size, void **state) {
+static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *size, void **state) {
         struct request *request = *state;
 
         /* An answer to the headers alone would end the connection. */
@@ -142,7 +144,8 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, cons
         case GUARD_STRANGER:
                 break;
         }
-        return say(c, MHD_HTTP_FORBIDDEN, "Without a token this is for who is on this host, by the name localhost, and comes by no proxy.\n");
+        return say(c, MHD_HTTP_FORBIDDEN,
+                   "Without a token this is for who is on this host, by the name localhost, and comes by no proxy.\n");
 }
 
 static void forget(const struct request *request) {
@@ -190,7 +193,9 @@ static int run(int signals) {
 
         for (;;) {
                 struct pollfd fds[] = {
-                        {.fd = info->epoll_fd, .events = POLLIN}, {.fd = page.reader, .events = POLLIN}, {.fd = signals, .events = POLLIN},
+                        {.fd = info->epoll_fd, .events = POLLIN},
+                        {.fd = page.reader, .events = POLLIN},
+                        {.fd = signals, .events = POLLIN},
                 };
                 MHD_UNSIGNED_LONG_LONG msec;
                 int n;
@@ -338,8 +343,9 @@ static int serve(int listener) {
         if (signals < 0)
                 return -errno;
         give_up_rights();
-        page.daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
-                                       MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+        page.daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, NULL,
+                                       MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
+                                       CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
                                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
         if (!page.daemon)
                 return -EIO;
@@ -357,7 +363,8 @@ static int read_token(const char *path) {
         if (r == -EPERM)
                 return complain(PROGRAM, EXIT_CONFIGURATION, "%s: everybody may read it: chmod o= %s", path, path);
         if (r == -EINVAL)
-                return complain(PROGRAM, EXIT_CONFIGURATION, "%s: its first line must be a token of %d characters or more", path, GUARD_TOKEN_MIN);
+                return complain(PROGRAM, EXIT_CONFIGURATION,
+                                "%s: its first line must be a token of %d characters or more", path, GUARD_TOKEN_MIN);
         return r < 0 ? complain(PROGRAM, EXIT_CONFIGURATION, "%s: %s", path, strerror(-r)) : EXIT_DONE;
 }
 
@@ -396,5 +403,7 @@ int main(int argc, char **argv) {
         (void) waitpid(reader, NULL, 0);
         free(page.document);
         free(page.coming.data);
-        return r < 0 ? complain(PROGRAM, EXIT_FAILED, "%s", r == -ECONNRESET ? "the process that asks the services has ended" : strerror(-r)) : EXIT_DONE;
+        return r < 0 ? complain(PROGRAM, EXIT_FAILED, "%s",
+                                r == -ECONNRESET ? "the process that asks the services has ended" : strerror(-r))
+                     : EXIT_DONE;
 }

@@ -20,8 +20,8 @@ struct survey_program {
 };
 
 /*
- * Reads --service, --socket, --dev and --services-dir into @options, which point into @argv; --help; and the program's own by take().
- * Returns an exit code (0: help was wanted; 2: what is wrong was told), or -1 to go on.
+ * Reads --service, --socket, --dev and --services-dir into @options, which point into @argv; --help; and the
+ * program's own by take(). Returns an exit code (0: help was wanted; 2: what is wrong was told), or -1 to go on.
  */
 int survey_parse(const struct survey_program *program, int argc, char **argv, struct survey_options *options,
                  void *userdata) _must_check_;

@@ -12,8 +12,8 @@
 #define READER_ANSWER_MAX (16U * 1024 * 1024)
 
 /*
- * Starts the process; *ret_fd is the line to it: a byte is a question, an answer is four bytes of its size, in the host's order, and
- * so much JSON. It ends when the line does.
+ * Starts the process; *ret_fd is the line to it: a byte is a question, an answer is four bytes of its size, in the
+ * host's order, and so much JSON. It ends when the line does.
  */
 int reader_start(struct survey *survey, int *ret_fd, pid_t *ret_pid) _must_check_;
 
@@ -27,5 +27,6 @@ struct reader_answer {
         uint32_t head;
 };
 
-/* Reads what is there: 1 when the answer is whole, and taken by who sets data to NULL; 0 when more must come. -ECONNRESET: it is gone. */
+/* Reads what is there: 1 when the answer is whole, and taken by who sets data to NULL; 0 when more must come.
+ * -ECONNRESET: it is gone. */
 int reader_receive(int fd, struct reader_answer *a) _must_check_;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A look at the whole suite: each service of this host, its workers, what they use, how long requests took, what became of events.
- * What people are shown, on a terminal (top.c) or in a browser (page.c), is one JSON object made here:
+ * A look at the whole suite: each service of this host, its workers, what they use, how long requests took, what became
+ * of events. What people are shown, on a terminal (top.c) or in a browser (page.c), is one JSON object made here:
  *
- *     {"version": 1, "host": "...", "at": "2026-11-22T09:00:00Z", "reason": "why something may be missing, or ''", "services": [
- *      {"name", "kind", "description", "state", "text", "pid", "uptime_ms", "restarts", "memory_kib", "memory_shared_once",
- *       "cpu_percent", "listeners", "problems", "relay": as in docs/relay.md,
- *       "requests": {"since_ms", "count", "per_second", "errors", "p50_ms", "p95_ms", "p99_ms", "waited_p95_ms", "executing",
- *                    "connections", "refused"},
- *       "workers": [{"name", "kind", "plugin", "state", "reason", "pid", "since_ms", "restarts", "retry_in_ms", "memory_kib",
- *                    "cpu_percent", "requests", "errors"}],
- *       "events": [{"id", "at", "name", "resource", "sent"}], "crashes": [{"at", "worker", "cause", "reason"}]}]}
+ *     {"version": 1, "host": "...", "at": "2026-11-22T09:00:00Z", "reason": "why something may be missing, or ''",
+ * "services": [
+ *      {"name", "kind", "description", "state", "text", "pid", "uptime_ms", "restarts", "memory_kib",
+ * "memory_shared_once", "cpu_percent", "listeners", "problems", "relay": as in docs/relay.md, "requests": {"since_ms",
+ * "count", "per_second", "errors", "p50_ms", "p95_ms", "p99_ms", "waited_p95_ms", "executing", "connections",
+ * "refused"}, "workers": [{"name", "kind", "plugin", "state", "reason", "pid", "since_ms", "restarts", "retry_in_ms",
+ * "memory_kib", "cpu_percent", "requests", "errors"}], "events": [{"id", "at", "name", "resource", "sent"}], "crashes":
+ * [{"at", "worker", "cause", "reason"}]}]}
  *
- * What is not known is not there. Texts are safe for terminals and hold no secrets: events are told without their payload. A state is
- * ready, degraded, starting, stopping; of what is asked of systemd running, starting, stopping, stopped or failed; or unknown.
+ * What is not known is not there. Texts are safe for terminals and hold no secrets: events are told without their
+ * payload. A state is ready, degraded, starting, stopping; of what is asked of systemd running, starting, stopping,
+ * stopped or failed; or unknown.
  */
 #pragma once
 

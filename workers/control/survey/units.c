@@ -57,7 +57,9 @@ int units_ask(sd_bus *bus, const struct manifest *m, json_t *entry) {
                 (void) json_object_set_new(entry, "text", json_string(details.status));
         if (details.pid > 0) {
                 (void) json_object_set_new(entry, "pid", json_integer(details.pid));
-                (void) json_object_set_new(entry, "uptime_ms", json_integer((json_int_t) ((now_monotonic() - details.active_since) / NSEC_PER_MSEC)));
+                (void) json_object_set_new(entry, "uptime_ms",
+                                           json_integer((json_int_t) ((now_monotonic() - details.active_since) /
+                                                                      NSEC_PER_MSEC)));
         }
         if (memory > 0)
                 (void) json_object_set_new(entry, "memory_kib", json_integer((json_int_t) (memory / 1024)));

@@ -65,12 +65,13 @@ static void write_heading(FILE *to, const json_t *document) {
                 state = get_string(service, "state");
                 (void) json_object_set_new(states, state, json_integer(get_int(states, state) + 1));
         }
-        (void) fprintf(to, "%s%s%s  %s  %zu service%s", format_bold(), get_string(document, "host"), format_plain(), get_string(document, "at"),
-                       json_array_size(services), json_array_size(services) == 1 ? "" : "s");
+        (void) fprintf(to, "%s%s%s  %s  %zu service%s", format_bold(), get_string(document, "host"), format_plain(),
+                       get_string(document, "at"), json_array_size(services),
+                       json_array_size(services) == 1 ? "" : "s");
         i = 0;
         json_object_foreach(states, state, n)
-                (void) fprintf(to, "%s%" PRId64 " %s%s%s", i++ == 0 ? ": " : ", ", (int64_t) json_integer_value(n), format_state(state), state,
-                               format_plain());
+                (void) fprintf(to, "%s%" PRId64 " %s%s%s", i++ == 0 ? ": " : ", ", (int64_t) json_integer_value(n),
+                               format_state(state), state, format_plain());
         (void) fputc('\n', to);
         if (*reason)
                 (void) fprintf(to, "%s\n", reason);
@@ -78,7 +79,8 @@ static void write_heading(FILE *to, const json_t *document) {
 }
 
 static void write_services(FILE *to, const json_t *services) {
-        static const char *const headings[] = {"SERVICE", "STATE", "UP", "RESTARTS", "MEMORY", "CPU%", "REQ/S", "P50", "P95", "P99", "5XX", "WHAT"};
+        static const char *const headings[] = {"SERVICE", "STATE", "UP",  "RESTARTS", "MEMORY", "CPU%",
+                                               "REQ/S",   "P50",   "P95", "P99",      "5XX",    "WHAT"};
         static const char *const times[] = {"p50_ms", "p95_ms", "p99_ms"};
         struct table t = {.n_columns = ELEMENTSOF(headings), .right = RIGHT(ELEMENTSOF(headings)), .state_column = 1, .to = to};
         const json_t *service;
@@ -107,7 +109,8 @@ static void write_services(FILE *to, const json_t *services) {
 /* ----- one service ----- */
 
 static void write_workers(FILE *to, const json_t *workers, double seconds) {
-        static const char *const headings[] = {"WORKER", "STATE", "SINCE", "PID", "RESTARTS", "MEMORY", "CPU%", "REQ/S", "5XX", "REASON"};
+        static const char *const headings[] = {"WORKER", "STATE", "SINCE", "PID", "RESTARTS",
+                                               "MEMORY", "CPU%",  "REQ/S", "5XX", "REASON"};
         struct table t = {.n_columns = ELEMENTSOF(headings), .right = RIGHT(ELEMENTSOF(headings)), .state_column = 1, .to = to};
         const json_t *worker;
         size_t i;
@@ -164,8 +167,8 @@ static void write_troubles(FILE *to, const json_t *service) {
         json_array_foreach(json_object_get(service, "crashes"), i, one) {
                 if (i == CRASHES_SHOWN)
                         break;
-                (void) fprintf(to, "  crash: %s %s (%s) %s\n", get_string(one, "at"), get_string(one, "worker"), get_string(one, "cause"),
-                               get_string(one, "reason"));
+                (void) fprintf(to, "  crash: %s %s (%s) %s\n", get_string(one, "at"), get_string(one, "worker"),
+                               get_string(one, "cause"), get_string(one, "reason"));
         }
 }
 

@@ -8,4 +8,5 @@
  * [{"start", "end"}] of a kind ("user", ...): the ranges as they are configured, or, @available, what is left of them when the
  * numbers of extensions that exist in the context are taken out; in the order of numbers.
  */
-int context_list_ranges(struct wazo_context *ctx, const json_t *context, const char *kind, bool available, json_t **ret) WAZO_MUST_CHECK;
+int context_list_ranges(struct wazo_context *ctx, const json_t *context, const char *kind, bool available,
+                        json_t **ret) WAZO_MUST_CHECK;

@@ -27,7 +27,8 @@ static const struct wazo_resource *const resources[] = {&contexts, NULL};
 
 /* ----- includes ----- */
 
-static int check_included(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, json_t *items) {
+static int check_included(struct wazo_context *ctx, const struct wazo_association *association,
+                          struct wazo_pair *pair, json_t *items) {
         const json_t *item, *other;
         size_t i, j;
 
@@ -38,7 +39,9 @@ static int check_included(struct wazo_context *ctx, const struct wazo_associatio
                         return wazo_error_resource(ctx, NULL, "Operation not permitted. Cannot include context inside itself");
                 json_array_foreach(items, j, other)
                         if (j < i && wazo_integer(json_object_get(other, "included"), "id") == wazo_integer(included, "id"))
-                                return wazo_error_resource(ctx, NULL, "Operation not permitted. Cannot include same context more than once");
+                                return wazo_error_resource(
+                                        ctx, NULL,
+                                        "Operation not permitted. Cannot include same context more than once");
         }
         return 0;
 }

@@ -68,10 +68,10 @@ static int list_extensions(struct wazo_context *ctx) {
 }
 
 static const struct wazo_route routes[] = {
-        {"/lines/{line_id:int}/extensions", "GET", "confd.lines.{line_id}.extensions.read", .handler = list_extensions,
-         .summary = "List a line's extensions"},
-        {"/lines/{line_id:int}/extensions", "POST", "confd.lines.{line_id}.extensions.create", .body = WAZO_BODY_JSON, .write = true,
-         .handler = create_extension, .summary = "Create an extension and associate it with a line"},
+        {"/lines/{line_id:int}/extensions", "GET", "confd.lines.{line_id}.extensions.read",
+         .handler = list_extensions, .summary = "List a line's extensions"},
+        {"/lines/{line_id:int}/extensions", "POST", "confd.lines.{line_id}.extensions.create", .body = WAZO_BODY_JSON,
+         .write = true, .handler = create_extension, .summary = "Create an extension and associate it with a line"},
         {},
 };
 

@@ -118,9 +118,10 @@ static int make(struct wazo_context *ctx, const struct template *t, const char *
         r = transport_of(ctx, t->transport, &transport);
         if (r < 0)
                 return r;
-        object = json_pack("{s:s, s:s, s:O, s:o, s:o, s:o, s:o}", "tenant_uuid", tenant_uuid, "label", t->label, "transport", transport,
-                           "aor_section_options", pairs(t->aor), "endpoint_section_options", pairs(t->endpoint),
-                           "registration_section_options", pairs(t->registration), "identify_section_options", pairs(t->identify));
+        object = json_pack("{s:s, s:s, s:O, s:o, s:o, s:o, s:o}", "tenant_uuid", tenant_uuid, "label", t->label,
+                           "transport", transport, "aor_section_options", pairs(t->aor), "endpoint_section_options",
+                           pairs(t->endpoint), "registration_section_options", pairs(t->registration),
+                           "identify_section_options", pairs(t->identify));
         if (!object)
                 return -ENOMEM;
         if (parent)

@@ -210,8 +210,9 @@ static int insert(struct wazo_context *ctx, const struct wazo_service *service, 
         /* The function keys of the user's own: a template without a name. Its tenant's row must be there before. */
         r = wazo_tenant_slug(ctx, slug, sizeof(slug));
         if (r >= 0)
-                r = wazo_select_row(ctx, &row, "INSERT INTO func_key_template (tenant_uuid, private) VALUES (?, true) RETURNING id", "s",
-                                    wazo_tenant(ctx));
+                r = wazo_select_row(ctx, &row,
+                                    "INSERT INTO func_key_template (tenant_uuid, private) VALUES (?, true) RETURNING id",
+                                    "s", wazo_tenant(ctx));
         if (r != 0)
                 return r < 0 ? r : -EIO;
         r = wazo_set(user, "private_template_id", json_incref(json_object_get(row, "id")));
@@ -222,8 +223,9 @@ static int insert(struct wazo_context *ctx, const struct wazo_service *service, 
 #define FILTERS_OF_USER "(SELECT id FROM callfiltermember WHERE type = 'user' AND typeval = CAST(? AS TEXT))"
 #define KEYS_OF_FILTERS "(SELECT func_key_id FROM func_key_dest_bsfilter WHERE filtermember_id IN " FILTERS_OF_USER ")"
 
-/* Rows of the user and of others that lead to it, no foreign key removing them. Each takes the user's id once. Function keys go from
- * the templates where they lie, then with their destination; the destination last, as the key's id is known from there. */
+/* Rows of the user and of others that lead to it, no foreign key removing them. Each takes the user's id once.
+ * Function keys go from the templates where they lie, then with their destination; the destination last, as the key's
+ * id is known from there. */
 static const char *const dependants[] = {
         "DELETE FROM dialaction WHERE category = 'user' AND categoryval = CAST(? AS TEXT)",
         "DELETE FROM dialaction WHERE action = 'user' AND actionarg1 = CAST(? AS TEXT)",
@@ -249,7 +251,8 @@ static int delete_keys(struct wazo_context *ctx, json_int_t id, const char *sele
                 r = wazo_execute(ctx, destination, "I", id);
         json_array_foreach(keys, i, key)
                 if (r >= 0)
-                        r = wazo_execute(ctx, "DELETE FROM func_key WHERE id = ?", "I", (json_int_t) wazo_integer(key, "func_key_id"));
+                        r = wazo_execute(ctx, "DELETE FROM func_key WHERE id = ?", "I",
+                                         (json_int_t) wazo_integer(key, "func_key_id"));
         return r < 0 ? r : 0;
 }
 

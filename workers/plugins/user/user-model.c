@@ -46,7 +46,8 @@ static const struct wazo_field line_fields[] = {
         {"endpoint_sccp_id", WAZO_INTEGER, WAZO_HIDDEN},
         {"endpoint_custom_id", WAZO_INTEGER, WAZO_HIDDEN},
         {"endpoint_sip", WAZO_OBJECT, .fields = endpoint_sip_fields,
-         .relation = RELATION_OF("endpoint_sip_uuid", "SELECT uuid AS _owner, uuid, label, name FROM endpoint_sip WHERE uuid IN (%s)")},
+         .relation = RELATION_OF("endpoint_sip_uuid",
+                                 "SELECT uuid AS _owner, uuid, label, name FROM endpoint_sip WHERE uuid IN (%s)")},
         {"endpoint_sccp", WAZO_OBJECT, .fields = endpoint_sccp_fields,
          .relation = RELATION_OF("endpoint_sccp_id", "SELECT id AS _owner, id FROM sccpline WHERE id IN (%s)")},
         {"endpoint_custom", WAZO_OBJECT, .fields = endpoint_custom_fields,
@@ -208,12 +209,15 @@ static const struct wazo_field fields[] = {
         {"lastname", WAZO_STRING, WAZO_NULLABLE, .length = WAZO_AT_MOST(128), .column = "lastname", .store = WAZO_AS_EMPTY},
         {"email", WAZO_EMAIL, WAZO_NULLABLE, .length = WAZO_AT_MOST(254), .column = "email"},
         {"timezone", WAZO_STRING, WAZO_NULLABLE, .length = WAZO_AT_MOST(128), .column = "timezone"},
-        {"country", WAZO_STRING, WAZO_READ_ONLY, .expression = "SELECT tenant.country FROM tenant WHERE tenant.uuid = userfeatures.tenant_uuid"},
+        {"country", WAZO_STRING, WAZO_READ_ONLY,
+         .expression = "SELECT tenant.country FROM tenant WHERE tenant.uuid = userfeatures.tenant_uuid"},
         {"language", WAZO_STRING, WAZO_NULLABLE, .pattern = "^[a-z]{2}_[A-Z]{2}$", .column = "language"},
         {"description", WAZO_STRING, WAZO_NULLABLE, .column = "description", .store = WAZO_AS_EMPTY},
-        {"caller_id", WAZO_STRING, WAZO_NULL_ON_CREATE, .length = WAZO_AT_MOST(160), .pattern = "^\"([^\n]*)\"( <\\+?[0-9]+>)?$",
-         .column = "callerid", .doc = "In a create, the full name in quotes unless given"},
-        {"outgoing_caller_id", WAZO_STRING, WAZO_NULLABLE, .length = WAZO_AT_MOST(80), .column = "outcallerid", .store = WAZO_AS_EMPTY},
+        {"caller_id", WAZO_STRING, WAZO_NULL_ON_CREATE, .length = WAZO_AT_MOST(160),
+         .pattern = "^\"([^\n]*)\"( <\\+?[0-9]+>)?$", .column = "callerid",
+         .doc = "In a create, the full name in quotes unless given"},
+        {"outgoing_caller_id", WAZO_STRING, WAZO_NULLABLE, .length = WAZO_AT_MOST(80), .column = "outcallerid",
+         .store = WAZO_AS_EMPTY},
         {"mobile_phone_number", WAZO_STRING, WAZO_NULLABLE, .length = WAZO_AT_MOST(80), .pattern = "^\\+?[0-9*#]+$",
          .column = "mobilephonenumber", .store = WAZO_AS_EMPTY},
         {"mobile_fallback_enabled", WAZO_BOOLEAN, .preset = "false", .column = "mobile_fallback_enabled"},
@@ -232,10 +236,14 @@ static const struct wazo_field fields[] = {
         RECORD("call_record_incoming_external_enabled"),
         FLAG("online_call_record_enabled", "false", "enableonlinerec"),
         FLAG("supervision_enabled", "true", "enablehint"),
-        {"ring_seconds", WAZO_INTEGER, WAZO_NULL_ON_CREATE, .range = WAZO_BETWEEN(0, 10800), .preset = "30", .column = "ringseconds"},
-        {"simultaneous_calls", WAZO_INTEGER, WAZO_NULL_ON_CREATE, .range = WAZO_BETWEEN(1, 20), .preset = "5", .column = "simultcalls"},
-        {"call_permission_password", WAZO_STRING, WAZO_NULLABLE | WAZO_SECRET, .pattern = "^[0-9#*]{1,16}$", .column = "rightcallcode"},
-        {"subscription_type", WAZO_INTEGER, .range = WAZO_BETWEEN(0, 10), .preset = "0", .column = "subscription_type"},
+        {"ring_seconds", WAZO_INTEGER, WAZO_NULL_ON_CREATE, .range = WAZO_BETWEEN(0, 10800), .preset = "30",
+         .column = "ringseconds"},
+        {"simultaneous_calls", WAZO_INTEGER, WAZO_NULL_ON_CREATE, .range = WAZO_BETWEEN(1, 20), .preset = "5",
+         .column = "simultcalls"},
+        {"call_permission_password", WAZO_STRING, WAZO_NULLABLE | WAZO_SECRET, .pattern = "^[0-9#*]{1,16}$",
+         .column = "rightcallcode"},
+        {"subscription_type", WAZO_INTEGER, .range = WAZO_BETWEEN(0, 10), .preset = "0",
+         .column = "subscription_type"},
         {"created_at", WAZO_DATETIME, WAZO_READ_ONLY | WAZO_GENERATED, .column = "created_at"},
         {"enabled", WAZO_BOOLEAN, WAZO_NULL_ON_CREATE, .preset = "true", .column = "commented", .store = WAZO_AS_INVERTED},
         {"tenant_uuid", WAZO_UUID, WAZO_READ_ONLY, .column = "tenant_uuid"},
@@ -256,9 +264,11 @@ static const struct wazo_field fields[] = {
         {"agent", WAZO_OBJECT, WAZO_READ_ONLY, .fields = agent_fields,
          .relation = RELATION_OF("agent_id", "SELECT id AS _owner, id, number FROM agentfeatures WHERE id IN (%s)")},
         {"call_permissions", WAZO_LIST, WAZO_READ_ONLY, .fields = call_permission_fields,
-         .relation = RELATION_OF("id_text", "SELECT rightcallmember.typeval AS _owner, rightcall.id, rightcall.name FROM rightcallmember "
-                                            "JOIN rightcall ON rightcall.id = rightcallmember.rightcallid "
-                                            "WHERE rightcallmember.type = 'user' AND rightcallmember.typeval IN (%s) ORDER BY rightcall.id")},
+         .relation = RELATION_OF(
+                 "id_text",
+                 "SELECT rightcallmember.typeval AS _owner, rightcall.id, rightcall.name FROM rightcallmember "
+                 "JOIN rightcall ON rightcall.id = rightcallmember.rightcallid "
+                 "WHERE rightcallmember.type = 'user' AND rightcallmember.typeval IN (%s) ORDER BY rightcall.id")},
         {"fallbacks", WAZO_OBJECT, WAZO_READ_ONLY, .fields = fallbacks_fields},
         {"groups", WAZO_LIST, WAZO_READ_ONLY, .fields = group_fields,
          .relation = RELATION("SELECT queuemember.userid AS _owner, groupfeatures.uuid, groupfeatures.id, groupfeatures.name "
@@ -266,10 +276,12 @@ static const struct wazo_field fields[] = {
                               "WHERE queuemember.category = 'group' AND queuemember.usertype = 'user' "
                               "AND queuemember.userid IN (%s) ORDER BY groupfeatures.id")},
         {"incalls", WAZO_LIST, WAZO_READ_ONLY, .fields = incall_fields,
-         .relation = RELATION_OF("id_text", "SELECT dialaction.actionarg1 AS _owner, incall.id, dialaction.categoryval AS id_text FROM dialaction "
-                                            "JOIN incall ON incall.id = CAST(dialaction.categoryval AS INTEGER) "
-                                            "WHERE dialaction.action = 'user' AND dialaction.category = 'incall' "
-                                            "AND dialaction.event = 'answer' AND dialaction.actionarg1 IN (%s) ORDER BY incall.id")},
+         .relation = RELATION_OF(
+                 "id_text",
+                 "SELECT dialaction.actionarg1 AS _owner, incall.id, dialaction.categoryval AS id_text FROM dialaction "
+                 "JOIN incall ON incall.id = CAST(dialaction.categoryval AS INTEGER) "
+                 "WHERE dialaction.action = 'user' AND dialaction.category = 'incall' "
+                 "AND dialaction.event = 'answer' AND dialaction.actionarg1 IN (%s) ORDER BY incall.id")},
         {"lines", WAZO_LIST, WAZO_READ_ONLY, .fields = line_fields, .relation = &lines},
         {"forwards", WAZO_OBJECT, WAZO_READ_ONLY, .fields = forwards_fields},
         {"schedules", WAZO_LIST, WAZO_READ_ONLY, .fields = schedule_fields,
@@ -278,18 +290,21 @@ static const struct wazo_field fields[] = {
                               "WHERE schedule_path.path = 'user' AND schedule_path.pathid IN (%s) ORDER BY schedule.id")},
         {"services", WAZO_OBJECT, WAZO_READ_ONLY, .fields = services_fields},
         {"switchboards", WAZO_LIST, WAZO_READ_ONLY, .fields = switchboard_fields,
-         .relation = RELATION_OF("uuid", "SELECT switchboard_member_user.user_uuid AS _owner, switchboard.uuid, switchboard.name "
-                                         "FROM switchboard_member_user "
-                                         "JOIN switchboard ON switchboard.uuid = switchboard_member_user.switchboard_uuid "
-                                         "WHERE switchboard_member_user.user_uuid IN (%s) ORDER BY switchboard.name, switchboard.uuid")},
+         .relation = RELATION_OF(
+                 "uuid",
+                 "SELECT switchboard_member_user.user_uuid AS _owner, switchboard.uuid, switchboard.name "
+                 "FROM switchboard_member_user "
+                 "JOIN switchboard ON switchboard.uuid = switchboard_member_user.switchboard_uuid "
+                 "WHERE switchboard_member_user.user_uuid IN (%s) ORDER BY switchboard.name, switchboard.uuid")},
         {"voicemail", WAZO_OBJECT, WAZO_READ_ONLY, .fields = voicemail_fields,
          .relation = RELATION_OF("voicemail_id", "SELECT uniqueid AS _owner, uniqueid AS id, fullname AS name, accesstype "
                                                  "FROM voicemail WHERE uniqueid IN (%s)")},
         {"queues", WAZO_LIST, WAZO_READ_ONLY, .fields = queue_fields,
-         .relation = RELATION("SELECT queuemember.userid AS _owner, queuefeatures.id, queuefeatures.name, queuefeatures.displayname AS label "
-                              "FROM queuemember JOIN queuefeatures ON queuefeatures.name = queuemember.queue_name "
-                              "WHERE queuemember.category = 'queue' AND queuemember.usertype = 'user' "
-                              "AND queuemember.userid IN (%s) ORDER BY queuefeatures.id")},
+         .relation = RELATION(
+                 "SELECT queuemember.userid AS _owner, queuefeatures.id, queuefeatures.name, queuefeatures.displayname AS label "
+                 "FROM queuemember JOIN queuefeatures ON queuefeatures.name = queuemember.queue_name "
+                 "WHERE queuemember.category = 'queue' AND queuemember.usertype = 'user' "
+                 "AND queuemember.userid IN (%s) ORDER BY queuefeatures.id")},
         {"func_key_template_id", WAZO_INTEGER, WAZO_NULLABLE, .column = "func_key_template_id"},
         {"call_record_enabled", WAZO_BOOLEAN, WAZO_NULL_ON_CREATE,
          .doc = "Deprecated: all four call_record_ members in one. In answers, whether all four are true"},

@@ -34,8 +34,9 @@ static int check_template(struct wazo_context *ctx, const struct wazo_service *s
 
         if (!json_is_integer(id) || !wazo_differs(user, before, "func_key_template_id"))
                 return 0;
-        r = wazo_select_row(ctx, &row, "SELECT id FROM func_key_template WHERE id = ? AND private = false AND tenant_uuid = ?", "Os", id,
-                            wazo_string(user, "tenant_uuid"));
+        r = wazo_select_row(ctx, &row,
+                            "SELECT id FROM func_key_template WHERE id = ? AND private = false AND tenant_uuid = ?",
+                            "Os", id, wazo_string(user, "tenant_uuid"));
         if (r <= 0)
                 return r;
         return wazo_error_input(ctx, json_pack("{s:O}", "func_key_template_id", id),
@@ -96,8 +97,10 @@ static int spread_record(json_t *user, const json_t *body, json_t *messages) {
                 return 0;
         for (size_t i = 0; i < ELEMENTSOF(record_members); i++) {
                 if (json_object_get(body, record_members[i]))
-                        return json_array_append_new(messages, json_string("'call_record_enabled' is deprecated and incompatible with "
-                                                                           "'call_record_*_enabled' options")) < 0
+                        return json_array_append_new(messages,
+                                                     json_string(
+                                                             "'call_record_enabled' is deprecated and incompatible with "
+                                                             "'call_record_*_enabled' options")) < 0
                                        ? -ENOMEM
                                        : 0;
                 if (json_object_set(user, record_members[i], all) < 0)

@@ -23,7 +23,8 @@ static int head(struct wazo_context *ctx) {
 }
 
 static const struct wazo_route routes[] = {
-        {"/users/{user_id:int_or_uuid}", "HEAD", "confd.users.{user_id}.read", .handler = head, .summary = "Check that a user exists"},
+        {"/users/{user_id:int_or_uuid}", "HEAD", "confd.users.{user_id}.read", .handler = head,
+         .summary = "Check that a user exists"},
         {},
 };
 

@@ -35,8 +35,9 @@ static int check_no_secondary(struct wazo_context *ctx, const struct wazo_associ
         _wazo_unref_ json_t *row = NULL;
         int r;
 
-        r = wazo_select_row(ctx, &row, "SELECT user_id FROM user_line WHERE line_id = ? AND main_user = false AND user_id <> ?", "II",
-                            id_of(pair->right), id_of(pair->left));
+        r = wazo_select_row(ctx, &row,
+                            "SELECT user_id FROM user_line WHERE line_id = ? AND main_user = false AND user_id <> ?",
+                            "II", id_of(pair->right), id_of(pair->left));
         if (r != 0)
                 return r < 0 ? r : 0;
         return wazo_error_resource(ctx, json_pack("{s:O}", "line_id", json_object_get(pair->right, "id")),
@@ -74,8 +75,9 @@ static int insert(struct wazo_context *ctx, const struct wazo_association *assoc
 static int set_main_line(struct wazo_context *ctx, json_int_t user_id, json_int_t line_id) {
         int r;
 
-        r = wazo_execute(ctx, "UPDATE user_line SET main_line = (line_id = ?) WHERE user_id = ? AND main_line <> (line_id = ?)", "III",
-                         line_id, user_id, line_id);
+        r = wazo_execute(ctx,
+                         "UPDATE user_line SET main_line = (line_id = ?) WHERE user_id = ? AND main_line <> (line_id = ?)",
+                         "III", line_id, user_id, line_id);
         return r <= 0 ? r : line_refresh(ctx, line_id);
 }
 
@@ -86,10 +88,12 @@ static int delete(struct wazo_context *ctx, const struct wazo_association *assoc
 
         r = line_leave_queues(ctx, id_of(pair->right), id_of(pair->left));
         if (r >= 0)
-                r = wazo_execute(ctx, "DELETE FROM user_line WHERE user_id = ? AND line_id = ?", "II", id_of(pair->left), id_of(pair->right));
+                r = wazo_execute(ctx, "DELETE FROM user_line WHERE user_id = ? AND line_id = ?", "II",
+                                 id_of(pair->left), id_of(pair->right));
         if (r < 0 || !wazo_boolean(pair->row, "main_line"))
                 return r < 0 ? r : 0;
-        r = wazo_select_row(ctx, &next, "SELECT line_id FROM user_line WHERE user_id = ? ORDER BY line_id LIMIT 1", "I", id_of(pair->left));
+        r = wazo_select_row(ctx, &next, "SELECT line_id FROM user_line WHERE user_id = ? ORDER BY line_id LIMIT 1",
+                            "I", id_of(pair->left));
         if (r != 0)
                 return r < 0 ? r : 0;
         return set_main_line(ctx, id_of(pair->left), (json_int_t) wazo_integer(next, "line_id"));
@@ -150,7 +154,9 @@ int user_line_dissociate_all(struct wazo_context *ctx, json_t *line) {
         size_t i;
         int r;
 
-        r = wazo_select(ctx, &rows, "SELECT user_id FROM user_line WHERE line_id = ? ORDER BY main_user DESC, user_id", "I", id_of(line));
+        r = wazo_select(ctx, &rows,
+                        "SELECT user_id FROM user_line WHERE line_id = ? ORDER BY main_user DESC, user_id", "I",
+                        id_of(line));
         json_array_foreach(rows, i, row) {
                 _wazo_unref_ json_t *user = NULL;
 
@@ -175,7 +181,8 @@ static json_t *find_item(const json_t *items, json_int_t line_id) {
         return NULL;
 }
 
-static int check_items(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair, json_t *items) {
+static int check_items(struct wazo_context *ctx, const struct wazo_association *association, struct wazo_pair *pair,
+                       json_t *items) {
         const json_t *item;
         size_t i;
 
@@ -191,7 +198,9 @@ static int remove_others(struct wazo_context *ctx, json_t *user, const json_t *i
         size_t i;
         int r;
 
-        r = wazo_select(ctx, &rows, "SELECT line_id FROM user_line WHERE user_id = ? ORDER BY main_line DESC, line_id", "I", id_of(user));
+        r = wazo_select(ctx, &rows,
+                        "SELECT line_id FROM user_line WHERE user_id = ? ORDER BY main_line DESC, line_id", "I",
+                        id_of(user));
         json_array_foreach(rows, i, row) {
                 _wazo_unref_ json_t *line = NULL;
 

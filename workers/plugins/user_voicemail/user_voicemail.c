@@ -75,10 +75,12 @@ static int dissociate(struct wazo_context *ctx) {
 #define ACL "confd.users.{user_id}.voicemails"
 
 static const struct wazo_route routes[] = {
-        {PATH, "GET", ACL ".read", .handler = list, .summary = "List the user's voicemail: at most one", .secrets = "password"},
-        {PATH, "POST", ACL ".create", WAZO_BODY_JSON, true, create, .summary = "Create a voicemail for the user", .secrets = "password",
-         .request = voicemail_fields, .response = voicemail_fields},
-        {PATH, "DELETE", ACL ".delete", WAZO_BODY_NONE, true, dissociate, .summary = "Dissociate the user's voicemail, which is kept"},
+        {PATH, "GET", ACL ".read", .handler = list, .summary = "List the user's voicemail: at most one",
+         .secrets = "password"},
+        {PATH, "POST", ACL ".create", WAZO_BODY_JSON, true, create, .summary = "Create a voicemail for the user",
+         .secrets = "password", .request = voicemail_fields, .response = voicemail_fields},
+        {PATH, "DELETE", ACL ".delete", WAZO_BODY_NONE, true, dissociate,
+         .summary = "Dissociate the user's voicemail, which is kept"},
         {},
 };
 

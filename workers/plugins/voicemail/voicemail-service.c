@@ -84,12 +84,15 @@ static int check_one_global(struct wazo_context *ctx, const struct wazo_service 
 
         if (!is_global(voicemail))
                 return 0;
-        r = wazo_select_row(ctx, &row, "SELECT uniqueid FROM voicemail WHERE accesstype = 'global' AND context = ? AND uniqueid <> ?",
+        r = wazo_select_row(ctx, &row,
+                            "SELECT uniqueid FROM voicemail WHERE accesstype = 'global' AND context = ? AND uniqueid <> ?",
                             "sI", wazo_string(voicemail, "context"), (json_int_t) wazo_integer(before, "id"));
         if (r < 0)
                 return r;
         return r > 0 ? 0
-                     : wazo_error_resource(ctx, NULL, "Operation not permitted. There can be only one global voicemail per context.");
+                     : wazo_error_resource(
+                               ctx, NULL,
+                               "Operation not permitted. There can be only one global voicemail per context.");
 }
 
 static int check_global_has_no_users(struct wazo_context *ctx, const struct wazo_service *service, json_t *voicemail,
@@ -123,7 +126,9 @@ static int check_timezone(struct wazo_context *ctx, const struct wazo_service *s
 
         if (!zone || !wazo_differs(voicemail, before, "timezone"))
                 return 0;
-        r = wazo_select_row(ctx, &row, "SELECT id FROM staticvoicemail WHERE category = 'zonemessages' AND var_name = ?", "s", zone);
+        r = wazo_select_row(ctx, &row,
+                            "SELECT id FROM staticvoicemail WHERE category = 'zonemessages' AND var_name = ?", "s",
+                            zone);
         if (r <= 0)
                 return r;
         return wazo_error_input(ctx, json_pack("{s:s}", "timezone", zone), "field 'timezone': Timezone was not found");
@@ -294,7 +299,10 @@ int voicemail_schema(struct wazo_context *ctx, const struct wazo_resource *resou
         /* Of this body alone, in an edit too: what the box has already does not count. */
         if (!wazo_boolean(voicemail, "delete_messages") || (email && *email && wazo_boolean(voicemail, "attach_audio")))
                 return 0;
-        return json_array_append_new(messages, json_string("Cannot set delete_messages without email and attach_audio")) < 0 ? -ENOMEM : 0;
+        return json_array_append_new(messages,
+                                     json_string("Cannot set delete_messages without email and attach_audio")) < 0
+                       ? -ENOMEM
+                       : 0;
 }
 
 int voicemail_validate(struct wazo_context *ctx, const json_t *body, enum wazo_operation operation, json_t **ret) {

@@ -57,10 +57,10 @@ static int post_wizard(struct wazo_context *ctx) {
 }
 
 static const struct wazo_route routes[] = {
-        {"/wizard", "GET", NULL, .handler = get_wizard, .terms = {.tenant = WAZO_TENANT_NONE}, .summary = "Whether the server is configured",
-         .response = answer},
-        {"/wizard", "POST", NULL, .body = WAZO_BODY_JSON, .write = true, .handler = post_wizard, .terms = {.tenant = WAZO_TENANT_NONE},
-         .summary = "Configure the server", .secrets = "admin_password"},
+        {"/wizard", "GET", NULL, .handler = get_wizard, .terms = {.tenant = WAZO_TENANT_NONE},
+         .summary = "Whether the server is configured", .response = answer},
+        {"/wizard", "POST", NULL, .body = WAZO_BODY_JSON, .write = true, .handler = post_wizard,
+         .terms = {.tenant = WAZO_TENANT_NONE}, .summary = "Configure the server", .secrets = "admin_password"},
         {},
 };
 

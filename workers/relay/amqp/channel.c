@@ -276,7 +276,8 @@ static bool is_publisher(const struct channel *c) {
 
 void channel_method(struct amqp *a, struct channel *c, amqp_method_number_t number, void *method) {
         if (a->stage < STAGE_CHANNELS || !c->wanted || c->incoming.wants != INCOMING_NONE)
-                connection_fail(a, BROKER_LOSS_CONNECTION, "the server sent %s where nobody expects it", strempty(amqp_method_name(number)));
+                connection_fail(a, BROKER_LOSS_CONNECTION, "the server sent %s where nobody expects it",
+                                strempty(amqp_method_name(number)));
         else if (c->closing && number == AMQP_CHANNEL_CLOSE_OK_METHOD)
                 open_channel(a, c);
         else if (number == AMQP_CHANNEL_CLOSE_METHOD)
@@ -289,20 +290,23 @@ void channel_method(struct amqp *a, struct channel *c, amqp_method_number_t numb
                 take_ack(a, c, method);
         else if (number == AMQP_BASIC_NACK_METHOD && is_publisher(c))
                 take_nack(a, c, method);
-        else if ((number == AMQP_BASIC_RETURN_METHOD && is_publisher(c)) || (number == AMQP_BASIC_DELIVER_METHOD && c->which == BROKER_CONSUMER))
+        else if ((number == AMQP_BASIC_RETURN_METHOD && is_publisher(c)) ||
+                 (number == AMQP_BASIC_DELIVER_METHOD && c->which == BROKER_CONSUMER))
                 take_content(a, c, number, method);
         else if (number == AMQP_BASIC_CANCEL_METHOD)
                 take_cancel(a, c, method);
         else if (number == AMQP_CHANNEL_FLOW_METHOD)
                 take_flow(a, c, method);
         else
-                connection_fail(a, BROKER_LOSS_CONNECTION, "the server sent %s where nobody expects it", strempty(amqp_method_name(number)));
+                connection_fail(a, BROKER_LOSS_CONNECTION, "the server sent %s where nobody expects it",
+                                strempty(amqp_method_name(number)));
 }
 
 /* ----- what goes on it ----- */
 
 static int add_message(struct amqp *a, const struct broker_message *m, amqp_basic_properties_t *properties) {
-        amqp_basic_publish_t publish = {.exchange = codec_string(a->settings->exchange), .routing_key = codec_string(m->routing_key)};
+        amqp_basic_publish_t publish = {.exchange = codec_string(a->settings->exchange),
+                                        .routing_key = codec_string(m->routing_key)};
         unsigned number = channel_number(&a->channels[BROKER_PUBLISHER]);
         size_t before = buffer_size(&a->out);
         int r;

@@ -229,7 +229,8 @@ static int take_frame(struct amqp *a, const struct frame *f) {
 
 static void tell_garbage(struct amqp *a, int error) {
         if (error == -EPROTONOSUPPORT)
-                connection_fail(a, BROKER_LOSS_CONNECTION, "%s:%u speaks another version of AMQP than 0-9-1", a->settings->host, a->settings->port);
+                connection_fail(a, BROKER_LOSS_CONNECTION, "%s:%u speaks another version of AMQP than 0-9-1",
+                                a->settings->host, a->settings->port);
         else if (a->stage <= STAGE_START)
                 connection_fail(a, BROKER_LOSS_CONNECTION, "%s:%u does not speak AMQP", a->settings->host, a->settings->port);
         else

@@ -70,7 +70,8 @@ static size_t driver_room(const struct broker *b) {
         struct amqp *a = amqp_of(b);
         size_t queued = buffer_size(&a->out);
 
-        if (!a->channels[BROKER_PUBLISHER].opened || a->blocked || a->failed || a->state == BROKER_CLOSING || queued >= AMQP_OUT_MAX) {
+        if (!a->channels[BROKER_PUBLISHER].opened || a->blocked || a->failed || a->state == BROKER_CLOSING ||
+            queued >= AMQP_OUT_MAX) {
                 a->room_wanted = true;
                 return 0;
         }

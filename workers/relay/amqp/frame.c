@@ -176,7 +176,8 @@ int frame_decode_content(const struct frame *f, amqp_pool_t *pool, struct frame_
                 return -EBADMSG;
         if (!headers_are_sound(f->payload + CONTENT_HEAD, f->size - CONTENT_HEAD))
                 return -EBADMSG;
-        status = amqp_decode_properties(CLASS_BASIC, pool, codec_bytes(f->payload + CONTENT_HEAD, f->size - CONTENT_HEAD), &properties);
+        status = amqp_decode_properties(CLASS_BASIC, pool,
+                                        codec_bytes(f->payload + CONTENT_HEAD, f->size - CONTENT_HEAD), &properties);
         if (status != AMQP_STATUS_OK)
                 return decode_error(status);
         *ret = (struct frame_content) {.body_size = get_u64(f->payload + 4), .properties = properties};

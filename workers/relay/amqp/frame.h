@@ -47,5 +47,6 @@ int frame_add_heartbeat(struct buffer *b) _must_check_;
 /* The eight bytes that a client begins with. */
 int frame_add_protocol(struct buffer *b) _must_check_;
 
-/* Checks that a field table of @size bytes, its own length included, is well-formed and not nested too deeply. Its length, or -EBADMSG. */
+/* Checks that a field table of @size bytes, its own length included, is well-formed and not nested too deeply. Its
+ * length, or -EBADMSG. */
 ssize_t frame_check_table(const uint8_t *data, size_t size) _must_check_;

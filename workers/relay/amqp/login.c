@@ -109,7 +109,8 @@ static void take_tune(struct amqp *a, void *method) {
         amqp_connection_open_t open = {.virtual_host = codec_string(a->settings->vhost)};
 
         if (frame_max < FRAME_SIZE_LEAST || ok.channel_max < BROKER_CHANNEL_MAX) {
-                connection_fail(a, BROKER_LOSS_CONNECTION, "the server's limits are too low: frames of %u bytes, %u channels", frame_max,
+                connection_fail(a, BROKER_LOSS_CONNECTION,
+                                "the server's limits are too low: frames of %u bytes, %u channels", frame_max,
                                 ok.channel_max);
                 return;
         }
@@ -141,8 +142,10 @@ static void take_close(struct amqp *a, void *method) {
         connection_send(a, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
         /* There is no end of this turn for it. */
         connection_push(a);
-        connection_fail(a, !logging_in && amqp_is_our_fault(close->reply_code) ? BROKER_LOSS_REFUSED : BROKER_LOSS_CONNECTION, "%s: %s",
-                        logging_in ? "the server refused us" : "the server closed the connection", text);
+        connection_fail(a,
+                        !logging_in && amqp_is_our_fault(close->reply_code) ? BROKER_LOSS_REFUSED
+                                                                            : BROKER_LOSS_CONNECTION,
+                        "%s: %s", logging_in ? "the server refused us" : "the server closed the connection", text);
 }
 
 static void take_close_ok(struct amqp *a, void *method) {

@@ -9,8 +9,9 @@
 #define TABLE_NAME_MAX 255
 
 /*
- * A table in the pool that borrows the object's texts. Integers become I or l, as py-amqp sends them, numbers d, null V.
- * -EINVAL when it is no object or nested deeper than frame.h allows, -ENAMETOOLONG for a name of more than TABLE_NAME_MAX bytes, -ENOMEM.
+ * A table in the pool that borrows the object's texts. Integers become I or l, as py-amqp sends them, numbers d, null
+ * V. -EINVAL when it is no object or nested deeper than frame.h allows, -ENAMETOOLONG for a name of more than
+ * TABLE_NAME_MAX bytes, -ENOMEM.
  */
 int table_from_json(const json_t *object, amqp_pool_t *pool, amqp_table_t *ret);
 

@@ -20,7 +20,8 @@ static void library_error(char *ret, size_t size, const char *what) {
         unsigned long code = ERR_get_error();
         const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
-        (void) snprintf(ret, size, "%s%s%s", strempty(what), what ? ": " : "", reason ? reason : code ? "an error" : errno ? strerror(errno) : "the server hung up");
+        (void) snprintf(ret, size, "%s%s%s", strempty(what), what ? ": " : "",
+                        reason ? reason : code ? "an error" : errno ? strerror(errno) : "the server hung up");
         ERR_clear_error();
 }
 
@@ -135,7 +136,8 @@ int tls_handshake(struct tls *t) {
                 return r;
         verified = SSL_get_verify_result(t->session);
         if (verified != X509_V_OK && SSL_get_verify_mode(t->session) != SSL_VERIFY_NONE)
-                (void) snprintf(t->error, sizeof(t->error), "the server's certificate: %s", X509_verify_cert_error_string(verified));
+                (void) snprintf(t->error, sizeof(t->error), "the server's certificate: %s",
+                                X509_verify_cert_error_string(verified));
         else if (r == 0)
                 (void) snprintf(t->error, sizeof(t->error), "the server hung up");
         return -EPROTO;

@@ -181,8 +181,8 @@ static int start_connecting(struct transport *t) {
                 return -errno;
         r = sd_event_add_io(t->event, &t->io, t->fd, EPOLLOUT, on_io, t);
         if (r >= 0 && t->next->ai_next)
-                r = sd_event_add_time_relative(t->event, &t->patience, CLOCK_MONOTONIC, t->settings->address_nsec / NSEC_PER_USEC, 0,
-                                               on_patience, t);
+                r = sd_event_add_time_relative(t->event, &t->patience, CLOCK_MONOTONIC,
+                                               t->settings->address_nsec / NSEC_PER_USEC, 0, on_patience, t);
         return r;
 }
 
