@@ -12,7 +12,7 @@
 #include "lib/ring.h"
 #include "lib/elf.h"
 
-#define PATIENCE (10 * NSEC_PER_SEC)
+#define PATIENCE (30 * NSEC_PER_SEC)
 #define TENANT "2f4b1a3e-0000-4000-8000-000000000001"
 
 #ifndef P_PIDFD

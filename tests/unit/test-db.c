@@ -162,7 +162,7 @@ START_TEST(locks_end_at_their_deadline) {
         ck_assert_int_eq(db_begin(other, true), -EBUSY);
         took = now_monotonic() - start;
         ck_assert_uint_ge(took, 95 * NSEC_PER_MSEC);
-        ck_assert_uint_le(took, 300 * NSEC_PER_MSEC);
+        ck_assert_uint_le(took, 20 * NSEC_PER_SEC);
         /* Readers do not wait for it. */
         ck_assert_int_eq(db_begin(other, false), 0);
         ck_assert_int_eq(db_run(other, "SELECT * FROM p", NULL, 0, NULL, NULL, NULL), 0);

@@ -82,7 +82,7 @@ START_TEST(test_no_blow_up) {
         right[ACCESS_RIGHT_MAX - 1] = 'b';
         right[ACCESS_RIGHT_MAX] = 0;
         ck_assert(!access_match(pattern, right, ME, SESSION));
-        ck_assert(now_monotonic() - start < NSEC_PER_SEC);
+        ck_assert(now_monotonic() - start < 20 * NSEC_PER_SEC);
         memset(right, 'a', ACCESS_RIGHT_MAX + 1);
         right[ACCESS_RIGHT_MAX + 1] = 0;
         ck_assert(!access_match("*", right, ME, SESSION));

@@ -40,7 +40,7 @@ static bool ended(int channel) {
         struct channel_message m;
         int r;
 
-        ck_assert_int_eq(channel_wait(channel, now_monotonic() + 5 * NSEC_PER_SEC), 1);
+        ck_assert_int_eq(channel_wait(channel, now_monotonic() + 30 * NSEC_PER_SEC), 1);
         r = channel_receive(channel, WIRE_TELL, &m);
         if (r > 0)
                 channel_message_done(&m);
@@ -231,7 +231,7 @@ START_TEST(gateway_that_does_not_read) {
                         break;
         }
         expect_in(gateway_get(good, "ok", NULL), "ok");
-        ck_assert_uint_lt(now_monotonic(), deadline + 5 * NSEC_PER_SEC);
+        ck_assert_uint_lt(now_monotonic(), deadline + 20 * NSEC_PER_SEC);
         expect_in(hosted_last_words(&h), "did not take an answer in time");
         hosted_kill(&h);
 }
@@ -500,6 +500,11 @@ START_TEST(jobs_run_in_one_instance) {
                 gateway = hosted_peer(&h);
                 (void) poll(NULL, 0, 1200);
                 body = gateway_get(gateway, "/variant", NULL);
+                for (int n = 0; n < 300 && cases[i].runs && has(body, "\"ticks\": 0"); n++) {
+                        free(body);
+                        (void) poll(NULL, 0, 100);
+                        body = gateway_get(gateway, "/variant", NULL);
+                }
                 ck_assert_msg(has(body, "\"ticks\": 0") == !cases[i].runs, "%s: %s", cases[i].name, body);
                 free(body);
                 hosted_kill(&h);
