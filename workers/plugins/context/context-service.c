@@ -68,9 +68,12 @@ static const struct wazo_field fields[] = {
         {"name", WAZO_STRING, WAZO_READ_ONLY, .column = "name"},
         {"label", WAZO_STRING, WAZO_REQUIRED, .length = WAZO_BETWEEN(1, 128), .column = "displayname"},
         {"type", WAZO_STRING, .choices = types, .preset = "\"internal\"", .column = "contexttype"},
-        {"user_ranges", WAZO_LIST, .fields = range_fields, .schema = range_schema, .preset = "[]", .relation = RANGE_RELATION("user")},
-        {"group_ranges", WAZO_LIST, .fields = range_fields, .schema = range_schema, .preset = "[]", .relation = RANGE_RELATION("group")},
-        {"queue_ranges", WAZO_LIST, .fields = range_fields, .schema = range_schema, .preset = "[]", .relation = RANGE_RELATION("queue")},
+        {"user_ranges", WAZO_LIST, .fields = range_fields, .schema = range_schema, .preset = "[]",
+         .relation = RANGE_RELATION("user")},
+        {"group_ranges", WAZO_LIST, .fields = range_fields, .schema = range_schema, .preset = "[]",
+         .relation = RANGE_RELATION("group")},
+        {"queue_ranges", WAZO_LIST, .fields = range_fields, .schema = range_schema, .preset = "[]",
+         .relation = RANGE_RELATION("queue")},
         {"conference_room_ranges", WAZO_LIST, .fields = range_fields, .schema = range_schema, .preset = "[]",
          .relation = RANGE_RELATION("meetme")},
         {"incall_ranges", WAZO_LIST, .fields = incall_range_fields, .schema = range_schema, .preset = "[]",
@@ -105,7 +108,8 @@ static const struct wazo_rule delete_rules[] = {
         USAGE("Extension", "extension_id", "SELECT id FROM extensions WHERE context = ? ORDER BY id LIMIT 1"),
         USAGE("Voicemail", "voicemail_id", "SELECT uniqueid FROM voicemail WHERE context = ? ORDER BY uniqueid LIMIT 1"),
         USAGE("Trunk", "trunk_id", "SELECT id FROM trunkfeatures WHERE context = ? ORDER BY id LIMIT 1"),
-        USAGE("AgentLoginStatus", "agent_id", "SELECT agent_id FROM agent_login_status WHERE context = ? ORDER BY agent_id LIMIT 1"),
+        USAGE("AgentLoginStatus", "agent_id",
+              "SELECT agent_id FROM agent_login_status WHERE context = ? ORDER BY agent_id LIMIT 1"),
         {},
 };
 
@@ -125,7 +129,9 @@ static int delete_includes(struct wazo_context *ctx, const struct wazo_service *
 }
 
 int context_tenant_deleted(struct wazo_context *ctx, const char *tenant_uuid) {
-        int r = wazo_execute(ctx, "DELETE FROM contextinclude WHERE include IN (SELECT name FROM context WHERE tenant_uuid = ?)", "s", tenant_uuid);
+        int r = wazo_execute(
+                ctx, "DELETE FROM contextinclude WHERE include IN (SELECT name FROM context WHERE tenant_uuid = ?)",
+                "s", tenant_uuid);
 
         return r < 0 ? r : 0;
 }
@@ -167,23 +173,38 @@ static const char *const range_members[] = {
         "user_ranges", "group_ranges", "queue_ranges", "conference_room_ranges", "incall_ranges",
 };
 
-/* The same range twice is one range: the table holds each once. */
-static void drop_duplicates(json_t *ranges) {
-        for (size_t i = 0; i < json_array_size(ranges); i++)
-                for (size_t j = json_array_size(ranges); j-- > i + 1;) {
-                        const json_t *a = json_array_get(ranges, i), *b = json_array_get(ranges, j);
+/* The same range twice is one range: the table holds each once. A range without an end ends where it starts. */
+static int drop_duplicates(json_t *ranges) {
+        _wazo_unref_ json_t *seen = json_object(), *kept = json_array();
+        json_t *range;
+        char key[64];
+        size_t i;
 
-                        if (!wazo_differs(a, b, "start") && !wazo_differs(a, b, "end"))
-                                (void) json_array_remove(ranges, j);
-                }
+        json_array_foreach(ranges, i, range) {
+                const char *start = wazo_string(range, "start"), *end = wazo_string(range, "end");
+
+                (void) snprintf(key, sizeof(key), "%s-%s", start ? start : "", end ? end : start ? start : "");
+                if (json_object_get(seen, key))
+                        continue;
+                if (json_object_set_new(seen, key, json_true()) < 0 || json_array_append(kept, range) < 0)
+                        return -ENOMEM;
+        }
+        if (json_array_size(kept) == json_array_size(ranges))
+                return 0;
+        return json_array_clear(ranges) < 0 || json_array_extend(ranges, kept) < 0 ? -ENOMEM : 0;
 }
 
 static int complete(struct wazo_context *ctx, const struct wazo_service *service, json_t *context, const json_t *before) {
         char slug[64], name[128];
         int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(range_members); i++)
-                drop_duplicates(json_object_get(context, range_members[i]));
+        for (size_t i = 0; i < ELEMENTSOF(range_members); i++) {
+                json_t *ranges = json_object_get(context, range_members[i]);
+
+                r = json_is_array(ranges) ? drop_duplicates(ranges) : 0;
+                if (r < 0)
+                        return r;
+        }
         if (before)
                 return 0;
         r = wazo_tenant_slug(ctx, slug, sizeof(slug));
@@ -227,11 +248,13 @@ int context_check_range(struct wazo_context *ctx, const json_t *context, const c
                         size_t length = (size_t) wazo_integer(range, "did_length");
                         long long number = strtoll(exten, NULL, 10);
 
-                        if (number >= tail(wazo_string(range, "start"), length) && number <= tail(wazo_string(range, "end"), length))
+                        if (number >= tail(wazo_string(range, "start"), length) &&
+                            number <= tail(wazo_string(range, "end"), length))
                                 return 0;
                 }
         }
-        return wazo_error_input(ctx, NULL, "Extension '%s' is outside of range for context '%s'", exten, wazo_string(context, "name"));
+        return wazo_error_input(ctx, NULL, "Extension '%s' is outside of range for context '%s'", exten,
+                                wazo_string(context, "name"));
 }
 
 int context_check_type(struct wazo_context *ctx, const json_t *context, const char *type) {
