@@ -99,15 +99,16 @@ static int remove_row(struct db *db, int64_t id) {
         return db_run(db, "DELETE FROM outbox WHERE id = ?", &value, 1, NULL, NULL, NULL);
 }
 
+#define EVENT_COLUMNS "id, created_at, resource, name, routing_key, headers, payload"
+
 int outbox_remove(struct db *db, int64_t id, bool keep, const char *published_at) {
         const struct db_value values[] = {db_text(published_at), db_integer((int64_t) outbox_now()), db_integer(id)};
         int r = 0;
 
         if (keep)
                 r = db_run(db,
-                           "INSERT INTO event_kept (id, created_at, resource, name, routing_key, headers, payload, published_at, kept_at) "
-                           "SELECT id, created_at, resource, name, routing_key, headers, payload, ?, ? FROM outbox WHERE id = ? "
-                           "ON CONFLICT (id) DO NOTHING",
+                           "INSERT INTO event_kept (" EVENT_COLUMNS ", published_at, kept_at) "
+                           "SELECT " EVENT_COLUMNS ", ?, ? FROM outbox WHERE id = ? ON CONFLICT (id) DO NOTHING",
                            values, ELEMENTSOF(values), NULL, NULL, NULL);
         return r < 0 ? r : remove_row(db, id);
 }
@@ -126,8 +127,8 @@ int outbox_remove_many(struct db *db, const char *kind, size_t limit, int64_t ke
         keep[2].integer = gone[1].integer = up_to;
         if (keep_above < up_to)
                 r = db_run(db,
-                           "INSERT INTO event_kept (id, created_at, resource, name, routing_key, headers, payload, published_at, kept_at) "
-                           "SELECT id, created_at, resource, name, routing_key, headers, payload, NULL, ? FROM outbox "
+                           "INSERT INTO event_kept (" EVENT_COLUMNS ", published_at, kept_at) "
+                           "SELECT " EVENT_COLUMNS ", NULL, ? FROM outbox "
                            "WHERE kind = ? AND id <= ? AND id > ? ON CONFLICT (id) DO NOTHING",
                            keep, ELEMENTSOF(keep), NULL, NULL, NULL);
         if (r < 0)
@@ -150,9 +151,8 @@ int outbox_park(struct db *db, int64_t id, unsigned tries, const char *error) {
         outbox_stamp(stamp);
         values[2] = db_text(stamp);
         r = db_run(db,
-                   "INSERT INTO outbox_parked (id, created_at, kind, resource, name, routing_key, headers, payload, tries, error, parked_at) "
-                   "SELECT id, created_at, kind, resource, name, routing_key, headers, payload, ?, ?, ? FROM outbox WHERE id = ? "
-                   "ON CONFLICT (id) DO NOTHING",
+                   "INSERT INTO outbox_parked (" EVENT_COLUMNS ", kind, tries, error, parked_at) "
+                   "SELECT " EVENT_COLUMNS ", kind, ?, ?, ? FROM outbox WHERE id = ? ON CONFLICT (id) DO NOTHING",
                    values, ELEMENTSOF(values), NULL, NULL, NULL);
         return r < 0 ? r : remove_row(db, id);
 }
