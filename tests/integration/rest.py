@@ -5,6 +5,7 @@ A module of tests has one service of its own: `from rest import *` brings the fi
 worker of it may have died.
 """
 
+import errno
 import http.client
 import json
 import re
@@ -165,15 +166,16 @@ class Database:
                 self.rows('SELECT kind, name, routing_key, headers, payload FROM outbox WHERE id > ? ORDER BY id', last)]
 
 
-def raw(service, data, timeout=15, half_close=False):
+def raw(service, data, timeout=30, half_close=False):
     """What comes back for these bytes until the service closes the connection, which it must."""
     with socket.create_connection(('127.0.0.1', service.port), timeout=timeout * SLOW) as s:
         try:
             s.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        if half_close:
-            s.shutdown(socket.SHUT_WR)
+            if half_close:
+                s.shutdown(socket.SHUT_WR)
+        except OSError as e:  # it has heard enough, and is gone
+            if e.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
+                raise
         got = b''
         try:
             while piece := s.recv(65536):
