@@ -291,4 +291,7 @@ def test_dry_run(running, service):
     before = running.sh('systemctl show -p ExecMainStartTimestamp asterisk wazo-calld')
     answer = service('--dry-run', 'stop', 'wazo')
     assert answer.code == 0 and f'\twould stop {WAZO[-1]}' in answer.lines
+    answer = service('--dry-run', 'disable')
+    assert answer.code == 0 and answer.lines == [f'\twould make {DISABLED}, and have monit start with the host no more']
+    assert running.run('test', '-e', DISABLED, check=False).returncode == 1 and running.run('systemctl', 'is-enabled', 'monit').stdout == 'enabled\n'
     assert running.sh('systemctl show -p ExecMainStartTimestamp asterisk wazo-calld') == before

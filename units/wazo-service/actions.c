@@ -232,32 +232,45 @@ static int enable_monit(struct host *h, bool enable) {
         return r < 0 ? r : systemd_enable(h->bus, m->facts.unit.name, enable);
 }
 
-int action_enable(struct host *h, const struct action_options *options) {
+/* The file that keeps telephony down. */
+static int set_disabled_file(bool there) {
+        int fd;
+
+        if (!there)
+                return unlink(HOST_DISABLED_FILE) < 0 && errno != ENOENT ? -errno : 0;
+        fd = open(HOST_DISABLED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644);
+        if (fd < 0)
+                return -errno;
+        (void) fd_close(fd);
+        return 0;
+}
+
+static int set_enabled(struct host *h, const struct action_options *options, bool enabled) {
         int r;
 
-        say(options, "Enabling Wazo services...");
-        if (unlink(HOST_DISABLED_FILE) < 0 && errno != ENOENT) {
-                (void) complain(HOST_DISABLED_FILE, -errno);
-                return EXIT_FAILURE;
+        if (options->dry_run) {
+                printf("\twould %s %s, and have monit start with the host%s\n", enabled ? "remove" : "make", HOST_DISABLED_FILE,
+                       enabled ? "" : " no more");
+                return EXIT_SUCCESS;
         }
-        r = enable_monit(h, true);
+        say(options, enabled ? "Enabling Wazo services..." : "Disabling Wazo services...");
+        r = set_disabled_file(!enabled);
         if (r < 0)
-                (void) complain("cannot enable monit", r);
+                (void) complain(HOST_DISABLED_FILE, r);
+        else {
+                r = enable_monit(h, enabled);
+                if (r < 0)
+                        (void) complain(enabled ? "cannot enable monit" : "cannot disable monit", r);
+        }
+        if (options->json)
+                print_json(json_pack("{s:s,s:i}", "action", enabled ? "enable" : "disable", "exit", r < 0 ? EXIT_FAILURE : EXIT_SUCCESS));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int action_disable(struct host *h, const struct action_options *options) {
-        _cleanup_close_ int fd = -1;
-        int r;
+int action_enable(struct host *h, const struct action_options *options) {
+        return set_enabled(h, options, true);
+}
 
-        say(options, "Disabling Wazo services...");
-        fd = open(HOST_DISABLED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644);
-        if (fd < 0) {
-                (void) complain(HOST_DISABLED_FILE, -errno);
-                return EXIT_FAILURE;
-        }
-        r = enable_monit(h, false);
-        if (r < 0)
-                (void) complain("cannot disable monit", r);
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+int action_disable(struct host *h, const struct action_options *options) {
+        return set_enabled(h, options, false);
 }

@@ -40,7 +40,7 @@ static void usage(FILE *to) {
                      "Options:\n"
                      "  --json             the result as JSON\n"
                      "  --workers          (status) the workers of native services\n"
-                     "  --dry-run          (start, stop, restart) only say what would be done\n"
+                     "  --dry-run          only say what would be done\n"
                      "  --timeout SECONDS  the longest that one service may take (default: as its manifest says)\n"
                      "  --lock SECONDS     wait so long for another wazo-service (default: 600)\n"
                      "  --help, --version\n\n"
