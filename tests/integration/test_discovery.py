@@ -100,9 +100,12 @@ def test_consul_forgets_and_is_told_again(agent):
         # Somebody takes it away by hand.
         agent.request('PUT', f'/v1/agent/service/deregister/{identifier}')
         assert agent.wait_health('passing')[0]['ID'] == identifier
-        assert 'registered again' in s.log()
-        metrics = s.suite('metrics', check=True).stdout
-        assert int(re.search(r'^wazo_suite_discovery_registrations_total\{service="wazo-confd"\} (\d+)$', metrics, re.M)[1]) >= 3
+        s.wait_log('registered again')
+
+        def registrations():
+            metrics = s.suite('metrics', check=True).stdout
+            return int(re.search(r'^wazo_suite_discovery_registrations_total\{service="wazo-confd"\} (\d+)$', metrics, re.M)[1])
+        wait_for(lambda: registrations() >= 3)
 
 
 @with_consul
