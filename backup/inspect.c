@@ -14,6 +14,7 @@
 #define DUMP_FOLDER "pg-backup/"
 /* Differences beyond these are counted, not told. */
 #define TOLD_MAX 20
+#define OWNER_SIZE 24
 
 struct inspector {
         const char *path;
@@ -261,10 +262,16 @@ static void tell_origin(const struct inspection *found) {
                     o->version[0] ? o->version : "unknown", found->has_index ? "" : "; without an index");
 }
 
+/* Its name, or its number where nobody had that. */
+static const char *name_owner(const char *name, int64_t id, char to[OWNER_SIZE]) {
+        (void) snprintf(to, OWNER_SIZE, "%" PRId64, id);
+        return name ? name : to;
+}
+
 static int list_member(void *userdata, const struct member *m, const uint8_t *digest, const char *refused) {
         static const char modes[] = "rwxrwxrwx";
         const bool *verbose = userdata;
-        char mode[sizeof(modes)], when[32] = "?";
+        char mode[sizeof(modes)], when[32] = "?", user[OWNER_SIZE], group[OWNER_SIZE];
         time_t mtime = (time_t) m->mtime;
         struct tm tm;
 
@@ -277,8 +284,7 @@ static int list_member(void *userdata, const struct member *m, const uint8_t *di
         if (gmtime_r(&mtime, &tm))
                 (void) strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
         report_line("%c%s %s/%s %10" PRIu64 " %s %s%s%s%s%s", m->kind == 'f' ? '-' : m->kind ? m->kind : '?', mode,
-                    m->user ? m->user : "?",
-                    m->group ? m->group : "?", m->size, when, m->path, m->target ? m->kind == 'l' ? " -> " : " link to " : "",
+                    name_owner(m->user, m->uid, user), name_owner(m->group, m->gid, group), m->size, when, m->path, m->target ? m->kind == 'l' ? " -> " : " link to " : "",
                     strempty(m->target), refused ? "   REFUSED: " : "", strempty(refused));
         return 0;
 }

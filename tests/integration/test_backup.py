@@ -187,8 +187,10 @@ def test_times_that_tar_has_no_room_for(host, base):
 @root_only
 def test_owners_are_named(host, base):
     host.write('etc/wazo-confd/config.yml', owner='wazo-confd', group='www-data', mode=0o640)
+    os.chown(host.write('etc/wazo-confd/nobodys'), 123456, 123457)
     save(host, base)
-    assert '-rw-r----- wazo-confd/www-data' in backup.run('list', '-v', base + '.tgz').stdout
+    listed = backup.run('list', '-v', base + '.tgz').stdout
+    assert '-rw-r----- wazo-confd/www-data' in listed and '-rw-r--r-- 123456/123457' in listed
 
 
 # ---- the file ----
