@@ -84,8 +84,8 @@ int output_write(struct output *o, const void *data, size_t size) {
         return 0;
 }
 
-/* What only root may do is left undone by others. */
-static int set_owner(struct output *o, struct owners *owners) {
+/* What only root may do is left undone by others; a share or a stick that knows of no owners is a place for a backup, too. */
+static void set_owner(struct output *o, struct owners *owners) {
         mode_t mode = o->replaces ? o->old.st_mode & 0777 : MODE;
         uid_t uid = o->replaces ? o->old.st_uid : 0;
         gid_t gid = 0;
@@ -95,15 +95,16 @@ static int set_owner(struct output *o, struct owners *owners) {
         else if (owners_gid(owners, GROUP, &gid) < 0)
                 mode = 0600;
         if (fchown(o->fd, uid, gid) < 0 && geteuid() == 0)
-                return -errno;
-        return fchmod(o->fd, mode) < 0 ? -errno : 0;
+                report_warning("%s: its owner cannot be set: %s", o->name, strerror(errno));
+        if (fchmod(o->fd, mode) < 0)
+                report_warning("%s: its mode cannot be set: %s", o->name, strerror(errno));
 }
 
 int output_publish(struct output *o, struct owners *owners) {
-        int r = set_owner(o, owners);
+        int r;
 
-        if (r >= 0 && fsync(o->fd) < 0)
-                r = -errno;
+        set_owner(o, owners);
+        r = fsync(o->fd) < 0 ? -errno : 0;
         if (r >= 0)
                 r = nameless_publish(o->dir_fd, o->fd, o->name, o->temporary, o->name);
         if (r < 0)

@@ -221,6 +221,19 @@ def test_owner_and_mode_of_what_it_replaces(host, base):
     os.close(old)
 
 
+@root_only
+def test_where_owners_cannot_be_set(host, base):
+    """As on a share of another system: root is nobody special there."""
+    host.write('etc/wazo-confd/config.yml', 'x')
+    done = subprocess.run(['setpriv', '--bounding-set=-chown', backup.program(), '--root', host.top, 'data', base], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={'PATH': os.environ['PATH']})
+    if 'setpriv' in done.stderr:
+        pytest.skip('no capability can be given up here')
+    assert done.returncode == 0 and 'data.tgz: its owner cannot be set: ' in done.stderr
+    assert os.listdir(os.path.dirname(base)) == ['data.tgz']
+    assert backup.run('verify', base + '.tgz').returncode == 0
+
+
 def test_a_symbolic_link_stays_one(host, base, tmp_path):
     os.makedirs(tmp_path / 'real')
     with open(tmp_path / 'real/x.tgz', 'wb'):
