@@ -284,7 +284,8 @@ static int list_member(void *userdata, const struct member *m, const uint8_t *di
         if (gmtime_r(&mtime, &tm))
                 (void) strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
         report_line("%c%s %s/%s %10" PRIu64 " %s %s%s%s%s%s", m->kind == 'f' ? '-' : m->kind ? m->kind : '?', mode,
-                    name_owner(m->user, m->uid, user), name_owner(m->group, m->gid, group), m->size, when, m->path, m->target ? m->kind == 'l' ? " -> " : " link to " : "",
+                    name_owner(m->user, m->uid, user), name_owner(m->group, m->gid, group), m->size, when, m->path,
+                    m->target ? m->kind == 'l' ? " -> " : " link to " : "",
                     strempty(m->target), refused ? "   REFUSED: " : "", strempty(refused));
         return 0;
 }

@@ -375,9 +375,11 @@ static int finish_names(struct manifest *m, struct findings *findings) {
                         findings_error(findings, &f->key.acl->entries[i].value->place, "no right: \"%s\"",
                                        yaml_text(f->key.acl, i));
         if (m->log && strpbrk(m->log, " \t\"'{}*?[]\\#"))
-                findings_error(findings, place_of(m, "log"), "log stands in logrotate's configuration as it is: no blanks, quotes, braces or wildcards");
+                findings_error(findings, place_of(m, "log"),
+                               "log stands in logrotate's configuration as it is: no blanks, quotes, braces or wildcards");
         if (m->kind == MANIFEST_NATIVE && m->description && strpbrk(m->description, "%\"\\"))
-                findings_error(findings, place_of(m, "description"), "description stands in systemd's files as it is: no %%, quotes or backslashes");
+                findings_error(findings, place_of(m, "description"),
+                               "description stands in systemd's files as it is: no %%, quotes or backslashes");
         if (f->key.acl && !f->key.file)
                 r = own(f, &f->key.file, KEY_FOLDER "/%s-key.yml", m->service);
         check_names(m, f->after, true, findings);

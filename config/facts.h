@@ -163,7 +163,8 @@ extern const struct keyword facts_location_keys[], facts_database_keys[];
 int facts_finish(struct manifest *m, struct findings *findings) _must_check_;
 void facts_done(struct facts *f);
 
-/* How much of a configuration file's path is saved: its directory, or the file alone where it lies beside others', /etc/acme.conf. */
+/* How much of a configuration file's path is saved: its directory; or the file alone where it lies beside others', as
+ * /etc/acme.conf does. */
 int facts_config_saved(const char *config);
 
 /* telephony, default ... as manifests have them. */

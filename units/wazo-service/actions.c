@@ -263,7 +263,8 @@ static int set_enabled(struct host *h, const struct action_options *options, boo
                         (void) complain(enabled ? "cannot enable monit" : "cannot disable monit", r);
         }
         if (options->json)
-                print_json(json_pack("{s:s,s:i}", "action", enabled ? "enable" : "disable", "exit", r < 0 ? EXIT_FAILURE : EXIT_SUCCESS));
+                print_json(json_pack("{s:s,s:i}", "action", enabled ? "enable" : "disable", "exit",
+                                     r < 0 ? EXIT_FAILURE : EXIT_SUCCESS));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
