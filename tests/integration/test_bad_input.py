@@ -69,6 +69,8 @@ def alive(admin):
     b'[' * 1000000,
     b'{"a":' * 1000000,
     b'{"firstname": ' + b'[' * 100 + b']' * 100 + b'}',
+    b'[' + b'[],' * 300000 + b'[]]',
+    b'{"firstname": "A", "unknown": [' + b'7,' * 300000 + b'7]}',
     b'{"firstname": "a\\u0000b"}',
     b'{"first\\u0000name": "a"}',
     b'{"firstname": "a\0b"}',
@@ -114,8 +116,10 @@ def test_deep_but_not_too_deep(admin, unchanged):
 
 def test_very_many_items(admin):
     """What they cost grows with their number, not with its square."""
-    context = admin.create('/contexts', {'label': 'L', 'user_ranges': [{'start': str(n), 'end': str(n)} for n in range(10000, 40000)] * 2})
+    context = admin.create('/contexts', {'label': 'L', 'user_ranges': [{'start': str(n), 'end': str(n)} for n in range(10000, 40000)] + [{'start': '10000'}] * 30000})
     assert len(context['user_ranges']) == 30000
+    answer = admin.put('/contexts/%d/contexts' % context['id'], {'contexts': [{'id': 1}] * 10001})
+    assert (answer.status, answer.json) == (400, ["Input Error - contexts: ['Longer than maximum length 10000.']"])
     admin.remove('/contexts/%d' % context['id'])
 
 

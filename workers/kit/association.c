@@ -3,6 +3,8 @@
 #include "workers/kit/internal.h"
 
 #define ITEM_FIELDS_MAX 16
+/* Each is looked for and kept in memory until the answer. */
+#define ITEMS_MAX 10000
 
 static const char *member_of(const char *member, const struct wazo_side *side) {
         return member ? member : side->service->model->key ? side->service->model->key : "id";
@@ -429,7 +431,7 @@ static int run_list(struct wazo_context *ctx, const struct wazo_association *a, 
                 item[n++] = (struct wazo_field) {"uuid", WAZO_UUID, required};
         for (const struct wazo_field *f = a->fields; f && f->name && n < ITEM_FIELDS_MAX - 1; f++)
                 item[n++] = *f;
-        member[0] = (struct wazo_field) {a->member, WAZO_LIST, WAZO_REQUIRED, .fields = item};
+        member[0] = (struct wazo_field) {a->member, WAZO_LIST, WAZO_REQUIRED, .fields = item, .length = WAZO_AT_MOST(ITEMS_MAX)};
         if (a->right.key == WAZO_KEY_BOTH)
                 member[0].schema = one_identifier;
         r = wazo_json_body(ctx, &body);
