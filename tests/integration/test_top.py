@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wazo-suite top: once, as JSON, and live on a terminal, which is a pseudo-terminal here."""
+import codecs
 import contextlib
 import fcntl
 import json
@@ -53,7 +54,7 @@ class Screen:
         self.process = subprocess.Popen([PROGRAM, *words], env=harness.clean_environment(TERM=term), stdin=slave, stdout=slave, stderr=slave,
                                         preexec_fn=own)
         self.slave = slave
-        self.text = ''
+        self.text, self.decode = '', codecs.getincrementaldecoder('utf-8')().decode
 
     def resize(self, rows, columns):
         self.rows, self.columns = rows, columns
@@ -62,7 +63,7 @@ class Screen:
     def read(self, seconds=0.05):
         while select.select([self.master], [], [], seconds)[0]:
             try:
-                self.text += os.read(self.master, 65536).decode()
+                self.text += self.decode(os.read(self.master, 65536))
             except OSError:
                 return
 
