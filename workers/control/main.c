@@ -5,6 +5,7 @@
  */
 #include <jansson.h>
 
+#include "lib/pages.h"
 #include "workers/control/control.h"
 
 static int idle(sd_event_source *source, void *userdata) {
@@ -105,6 +106,7 @@ static int run(struct control *c) {
                 r = sd_event_add_post(c->event, &after, idle, c);
         if (r >= 0)
                 r = worker_ready(&c->worker);
+        pages_give_back();
         if (r >= 0)
                 r = sd_event_loop(c->event);
         (void) sd_event_source_disable_unref(after);

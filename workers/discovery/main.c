@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 
+#include "lib/pages.h"
 #include "workers/discovery/address.h"
 #include "workers/discovery/discovery.h"
 
@@ -181,6 +182,7 @@ static int run(struct discovery *d) {
                 e = sd_event_add_time_relative(d->event, &d->look, CLOCK_MONOTONIC, d->look_usec, d->look_usec / 10, on_look, d);
         if (e >= 0)
                 e = worker_ready(&d->worker);
+        pages_give_back();
         if (e >= 0)
                 e = sd_event_loop(d->event);
         return e;

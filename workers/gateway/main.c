@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "lib/memfd.h"
+#include "lib/pages.h"
 #include "workers/gateway/gateway.h"
 
 #define PEM_MAX (256U * 1024)
@@ -121,6 +122,7 @@ static void start(struct gateway *g) {
         r = worker_ready(&g->worker);
         if (r < 0)
                 exit(EXIT_FAILURE);
+        pages_give_back();
 }
 
 static void stop(struct gateway *g) {

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "lib/pages.h"
 #include "lib/paths.h"
 #include "workers/host/birth.h"
 #include "workers/host/plugin-worker.h"
@@ -194,6 +195,7 @@ int nursery_run(struct worker *w) {
         preload(w->setup.service);
 
         r = worker_ready(w);
+        pages_give_back();
         while (r == GO_ON)
                 r = serve_one(&n);
         if (r < 0 && r != -EPIPE && r != -ECONNRESET) {

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <signal.h>
 
+#include "lib/pages.h"
 #include "workers/relay/relay.h"
 
 static int run(struct relay *r) {
@@ -22,6 +23,7 @@ static int run(struct relay *r) {
                 e = relay_start(r);
         if (e >= 0)
                 e = worker_ready(&r->worker);
+        pages_give_back();
         if (e >= 0)
                 e = sd_event_loop(r->event);
         return e;
