@@ -71,6 +71,10 @@ struct db *db_close(struct db *db) {
         return NULL;
 }
 
+void db_trim(struct db *db) {
+        db->driver->trim(db);
+}
+
 int db_begin(struct db *db, bool write) {
         return db->driver->begin(db, write);
 }

@@ -13,7 +13,7 @@
 
 #include "lib/util.h"
 
-#define DB_DRIVER_ABI 1
+#define DB_DRIVER_ABI 2
 #define DB_COLUMNS_MAX 96
 
 enum db_dialect { DB_SQLITE, DB_POSTGRESQL };
@@ -79,8 +79,12 @@ struct db_driver {
                    int (*row)(void *userdata, const struct db_row *row), void *userdata, int64_t *ret_changes);
         /* Many statements at once, without values: migrations. */
         int (*script)(struct db *db, const char *sql);
+        /* Gives back what the connection keeps only to be quicker. */
+        void (*trim)(struct db *db);
         /* No connection is open for now: gives the library's memory back. */
         void (*idle)(void);
+        /* Before the first connection, by who needs it: how many bytes of the database each one keeps; 32 KiB by default. */
+        void (*prepare)(size_t cache);
 };
 
 /*
@@ -93,6 +97,9 @@ int db_load(const char *driver_dir, const char *uri, const struct db_driver **re
 int db_open(const struct db_driver *driver, const char *uri, struct db **ret, char *error, size_t error_size) _must_check_;
 /* Accepts NULL. A transaction that is open is rolled back. Returns NULL. */
 struct db *db_close(struct db *db);
+
+/* Nothing will be asked for a moment: gives back the statements that are kept prepared. The next ones are prepared again. */
+void db_trim(struct db *db);
 
 /* A write transaction takes its lock at once and waits for it until lock_deadline. */
 int db_begin(struct db *db, bool write) _must_check_;

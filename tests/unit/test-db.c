@@ -231,6 +231,48 @@ START_TEST(many_statements) {
 }
 END_TEST
 
+static int64_t cached_kib(void) {
+        struct seen seen = {0};
+
+        ck_assert_int_eq(run("PRAGMA cache_size", &seen), 0);
+        return -seen.last[0].integer;
+}
+
+START_TEST(little_is_kept_unless_more_is_wanted) {
+        ck_assert_int_eq(cached_kib(), 32);
+        db = db_close(db);
+        driver->idle();
+        driver->prepare(256 * 1024);
+        db = open_another();
+        ck_assert_int_eq(cached_kib(), 256);
+}
+END_TEST
+
+/* More than is kept, in a transaction, with the statements given back in the middle of it, and the library's memory beside it. */
+START_TEST(what_is_given_back_is_not_in_use) {
+        struct db *other = open_another();
+        struct seen seen = {0};
+
+        ck_assert_int_eq(db_begin(db, true), 0);
+        for (int i = 0; i < 4000; i++) {
+                ck_assert_int_eq(run("INSERT INTO p (name) VALUES (hex(randomblob(100)))", NULL), 0);
+                if (i % 1000 == 0)
+                        db_trim(db);
+                if (i == 2000) {
+                        other = db_close(other);
+                        driver->idle();
+                }
+        }
+        ck_assert_int_eq(db_commit(db), 0);
+        db_trim(db);
+        db_trim(db);
+        ck_assert_int_eq(run("SELECT count(*) FROM p WHERE length(name) = 200", &seen), 0);
+        ck_assert_int_eq(seen.last[0].integer, 4000);
+        ck_assert_int_eq(run("PRAGMA integrity_check", &seen), 0);
+        ck_assert_str_eq(seen.text, "ok");
+}
+END_TEST
+
 START_TEST(functions) {
         struct seen seen = {0};
 
@@ -255,6 +297,8 @@ int main(void) {
         tcase_add_test(tc, statements_end_at_their_deadline);
         tcase_add_test(tc, writers_compete);
         tcase_add_test(tc, many_statements);
+        tcase_add_test(tc, little_is_kept_unless_more_is_wanted);
+        tcase_add_test(tc, what_is_given_back_is_not_in_use);
         tcase_add_test(tc, functions);
         suite_add_tcase(suite, tc);
         return check_run(suite);

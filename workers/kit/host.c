@@ -8,6 +8,7 @@
 
 #include "lib/log.h"
 #include "lib/memfd.h"
+#include "lib/pages.h"
 #include "workers/kit/internal.h"
 
 /* ----- logging: the host's own log, since each shared object has a copy of lib/log ----- */
@@ -145,7 +146,7 @@ int wazo_host_new(const struct wazo_host_setup *setup, struct wazo_host **ret, c
         return 0;
 }
 
-void wazo_host_idle(struct wazo_host *host) {
+static void close_database(struct wazo_host *host) {
         if (!host->db)
                 return;
         host->db = db_close(host->db);
@@ -154,10 +155,20 @@ void wazo_host_idle(struct wazo_host *host) {
         (void) malloc_trim(0);
 }
 
+void wazo_host_trim(struct wazo_host *host) {
+        if (host->db)
+                db_trim(host->db);
+}
+
+void wazo_host_idle(struct wazo_host *host) {
+        close_database(host);
+        pages_give_back();
+}
+
 struct wazo_host *wazo_host_free(struct wazo_host *host) {
         if (!host)
                 return NULL;
-        wazo_host_idle(host);
+        close_database(host);
         if (logging == host)
                 logging = NULL;
         json_decref(host->settings);

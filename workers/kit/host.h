@@ -53,6 +53,9 @@ int wazo_plugin_job(struct wazo_host *host, const char *name) _must_check_;
  */
 int wazo_plugin_event(struct wazo_host *host, const struct request *event, struct reply *reply) _must_check_;
 
+/* Nothing to do for a moment: lets go of what is kept only to be quicker. */
+void wazo_host_trim(struct wazo_host *host);
+
 /* Nothing to do for a while: closes the database and gives memory back. The next request opens it again. */
 void wazo_host_idle(struct wazo_host *host);
 

@@ -5,6 +5,10 @@
 #include <stdio.h>
 
 #include "lib/log.h"
+#include "lib/pages.h"
+
+/* Of the database: a backlog of the outbox is read through. */
+#define CACHE (256 * 1024)
 
 static int failed(struct store *s, int r, const char *why) {
         if (r == -EBUSY || r == -ENOMEM)
@@ -26,16 +30,18 @@ int store_open(struct store *s, struct db **ret) {
         int r = 0;
 
         if (!s->db) {
-                if (!s->driver)
+                if (!s->driver) {
                         r = db_load(s->driver_dir, s->uri, &s->driver, error, sizeof(error));
+                        if (r >= 0)
+                                s->driver->prepare(CACHE);
+                }
                 if (r >= 0)
                         r = db_open(s->driver, s->uri, &s->db, error, sizeof(error));
                 if (r < 0)
                         return failed(s, r, *error ? error : strerror(-r));
                 /* What a power cut takes from us is that a row was sent: it is sent again. Whoever wrote the row has waited for
                  * the disk. */
-                if (db_dialect(s->db) == DB_SQLITE &&
-                    (r = db_script(s->db, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256")) < 0)
+                if (db_dialect(s->db) == DB_SQLITE && (r = db_script(s->db, "PRAGMA synchronous = NORMAL")) < 0)
                         return failed(s, r, db_error(s->db));
         }
         s->used = now_monotonic();
@@ -92,6 +98,7 @@ bool store_rest(struct store *s, uint64_t idle_nsec) {
                 s->db = db_close(s->db);
                 s->driver->idle();
                 (void) malloc_trim(0);
+                pages_give_back();
         }
         return s->db != NULL;
 }
