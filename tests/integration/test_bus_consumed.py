@@ -174,7 +174,7 @@ def test_refused_is_parked_at_once(service, others):
     assert row['tries'] == 1 and 'crashdummy refuses' in row['error'] and n not in heard(service)
     # An operator tries again: it is refused again, and stays.
     service.suite('retry', str(row['id']), '--queue', 'inbox', check=True)
-    wait_for(lambda: parked(service)[0]['tries'] == 2, 10, every=0.05)
+    wait_for(lambda: [row['tries'] for row in parked(service)] == [2], 10, every=0.05)
     service.suite('drop', str(row['id']), '--queue', 'inbox', check=True)
     assert parked(service) == []
 

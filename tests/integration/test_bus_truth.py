@@ -149,7 +149,9 @@ def test_events_are_kept_for_a_time():
         user = Client(service.port, service.token).user()
         wait_sent(service)
         time.sleep(1.2)
+        pid = service.worker_pid('relay')
         service.suite('restart', 'relay', check=True)
+        service.wait_state('relay', 'ready', not_pid=pid)
         wait_for(lambda: user['uuid'] not in str(service.suite_json('events')['events']))
 
 
