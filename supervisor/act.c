@@ -117,7 +117,7 @@ static void act_misconfigured(struct service *s, const struct policy_action *a) 
         for (uint32_t i = 0; i < s->policy.n_slots; i++) {
                 const struct policy_slot *slot = policy_slot(&s->policy, i);
 
-                if (slot && slot->cause == WIRE_CAUSE_CONFIG && slot->reason[0])
+                if (slot && (slot->cause == WIRE_CAUSE_CONFIG || slot->cause == WIRE_CAUSE_EXEC) && slot->reason[0])
                         keep_reason(s, slot);
         }
         end_service(s, WORKER_EXIT_CONFIG);

@@ -219,3 +219,11 @@ def test_plugins_wait_for_the_migration(make_service):
         s.suite('reset', 'migrate', check=True)
         s.wait_state('info', 'ready')
         assert s.get('/infos').status == 200
+
+
+def test_stderr_says_why_it_ends(make_service):
+    """To whoever started it without a terminal."""
+    s = make_service(start=False)
+    s.write('state/db/confd.sqlite', 'this is no database ' * 100)
+    assert s.launch().wait() == 78, s.log()
+    assert re.search(r'wazo-confd is given up: migrate: cannot open the database: .*confd\.sqlite: .*; its log is .*\.log$', s.stderr(), re.M), s.stderr()
