@@ -37,8 +37,8 @@ int suite_dirs_add(struct suite_dirs *dirs, const char *dir) _must_check_;
 int suite_read(const char *const *dirs, struct findings *findings, struct suite *ret) _must_check_;
 
 /*
- * The same for the usual directories: @more (NULL-terminated, or NULL; at most SUITE_DIRS_MAX) first, then ROOT/etc/wazo-suite/services.d,
- * then the shipped ones. @root is "" for this host.
+ * The same for the usual directories: @more (NULL-terminated, or NULL; at most SUITE_DIRS_MAX) first, then
+ * ROOT/etc/wazo-suite/services.d, then the shipped ones. @root is "" for this host.
  */
 int suite_load(const char *root, const char *const *more, struct findings *findings, struct suite *ret) _must_check_;
 void suite_done(struct suite *s);

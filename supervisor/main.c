@@ -154,7 +154,8 @@ static int run(struct service *s) {
         r = service_run(s);
         /* Who started it without a terminal has seen nothing of the log. */
         if (s->end_reason[0] && !isatty(STDERR_FILENO))
-                (void) fprintf(stderr, PROGRAM ": %s is given up: %s; its log is %s\n", s->plan.service, s->end_reason, s->plan.log_path);
+                (void) fprintf(stderr, PROGRAM ": %s is given up: %s; its log is %s\n", s->plan.service,
+                               s->end_reason, s->plan.log_path);
         cgroups_done(s);
         ground_leave(s);
         return r < 0 ? EXIT_FAILURE : r;

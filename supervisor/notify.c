@@ -81,7 +81,8 @@ static void work_out(struct service *s, char *line, size_t size) {
         list_troubled(s, troubled, sizeof(troubled));
         if (snprintf(line, size, "%s: %zu of %zu workers%s%s%s%s%s%.100s",
                         s->stopping ? "stopping" : !s->ready_said ? "starting" : serving == total ? "running" : "degraded",
-                        serving, total, troubled[0] && !s->stopping ? "; " : "", s->stopping ? "" : troubled, s->socket_note[0] ? "; " : "",
+                        serving, total, troubled[0] && !s->stopping ? "; " : "", s->stopping ? "" : troubled,
+                        s->socket_note[0] ? "; " : "",
                         s->socket_note, s->reload_outcome[0] ? "; " : "", s->reload_outcome) >= (int) size)
                 line[size - 1] = 0; /* cut: the log has it whole */
 }

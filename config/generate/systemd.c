@@ -47,11 +47,13 @@ static void prepare_line(const struct manifest *m, const char *base, char *to, s
 
         if (m->facts.unit.replaces)
                 (void) snprintf(owner, sizeof(owner), "; exec chown --no-dereference %s %s", m->user, m->log);
-        (void) snprintf(to, size,
-                        "# What somebody has deleted is there again.%s\n"
-                        "ExecStartPre=+-/bin/sh -c '[ -d %s ] && [ -d %s ] && [ -e %s ] || systemd-tmpfiles --create %s.conf%s'",
-                        *owner ? " And the log may be the other daemon's still: its package's scripts give it to that one's user." : "",
-                        m->run, m->state, m->log, base, owner);
+        (void) snprintf(
+                to, size,
+                "# What somebody has deleted is there again.%s\n"
+                "ExecStartPre=+-/bin/sh -c '[ -d %s ] && [ -d %s ] && [ -e %s ] || systemd-tmpfiles --create %s.conf%s'",
+                *owner ? " And the log may be the other daemon's still: its package's scripts give it to that one's user."
+                       : "",
+                m->run, m->state, m->log, base, owner);
 }
 
 void generate_unit(const struct generator *g, const struct manifest *m, FILE *to) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Plugin crashdummy: does on request what plugins do by mistake. GET /crashdummy/{what}?n=NUMBER; what is in the table
- * below. The same by an event "crashdummy" with {"data": {"what": ..., "n": ...}}, which it notes in a table first. Its section of the configuration, {"start": WORD, "while": FILE}, lets it misbehave before it is ready; with a
- * file only as long as that exists.
+ * Plugin crashdummy: does on request what plugins do by mistake. GET /crashdummy/{what}?n=NUMBER; what is in the
+ * table below. The same by an event "crashdummy" with {"data": {"what": ..., "n": ...}}, which it notes in a table
+ * first. Its section of the configuration, {"start": WORD, "while": FILE}, lets it misbehave before it is ready; with
+ * a file only as long as that exists.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -209,8 +210,10 @@ static int tables(struct wazo_context *ctx) {
                 char sql[256];
                 int r;
 
-                (void) snprintf(sql, sizeof(sql), "CREATE TABLE IF NOT EXISTS crashdummy_%ld (id INTEGER PRIMARY KEY, name TEXT NOT "
-                                "NULL UNIQUE, number TEXT, enabled INTEGER DEFAULT 1, tenant_uuid TEXT, description TEXT)", i);
+                (void) snprintf(sql, sizeof(sql),
+                                "CREATE TABLE IF NOT EXISTS crashdummy_%ld (id INTEGER PRIMARY KEY, name TEXT NOT "
+                                "NULL UNIQUE, number TEXT, enabled INTEGER DEFAULT 1, tenant_uuid TEXT, description TEXT)",
+                                i);
                 r = wazo_execute(ctx, sql, NULL);
                 if (r < 0)
                         return r;
@@ -440,7 +443,8 @@ static int fail(struct wazo_context *ctx) {
 
 /* An event of our own, for what others make of the outbox. */
 static int tell(struct wazo_context *ctx) {
-        static const struct wazo_event told = {.name = "crashdummy_told", .routing_key = "crashdummy.told", .data = "n", .scope = WAZO_TO_SYSTEM};
+        static const struct wazo_event told = {.name = "crashdummy_told", .routing_key = "crashdummy.told",
+                                               .data = "n", .scope = WAZO_TO_SYSTEM};
         _wazo_unref_ json_t *object = json_pack("{s:I}", "n", (json_int_t) number(ctx, 0));
 
         return object ? wazo_event_send(ctx, &told, object) : -ENOMEM;
@@ -457,7 +461,8 @@ static int hear(struct wazo_context *ctx, const json_t *event) {
 
         event_data = json_object_get(event, "data");
         what = wazo_string(event_data, "what");
-        r = wazo_execute(ctx, "INSERT INTO crashdummy_heard (what, n) VALUES (?, ?)", "ss", what ? what : "", wazo_string(event_data, "n") ? wazo_string(event_data, "n") : "");
+        r = wazo_execute(ctx, "INSERT INTO crashdummy_heard (what, n) VALUES (?, ?)", "ss", what ? what : "",
+                         wazo_string(event_data, "n") ? wazo_string(event_data, "n") : "");
         for (size_t i = 0; r >= 0 && what && i < sizeof(more) / sizeof(more[0]); i++)
                 if (strcmp(more[i].what, what) == 0)
                         r = more[i].act(ctx);

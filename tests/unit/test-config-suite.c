@@ -62,7 +62,8 @@ static const char *shown(enum facts_filter filter) {
         return names(list, n);
 }
 
-#define TELEPHONY "wazo-dxtora wazo-provd wazo-agid asterisk wazo-amid wazo-call-logd wazo-agentd wazo-phoned wazo-calld wazo-websocketd"
+#define TELEPHONY \
+        "wazo-dxtora wazo-provd wazo-agid asterisk wazo-amid wazo-call-logd wazo-agentd wazo-phoned wazo-calld wazo-websocketd"
 #define OTHERS "wazo-plugind wazo-webhookd wazo-sysconfd wazo-confgend wazo-confd wazo-auth wazo-dird wazo-chatd"
 
 START_TEST(shipped_manifests_are_good_and_in_todays_order) {
@@ -72,8 +73,9 @@ START_TEST(shipped_manifests_are_good_and_in_todays_order) {
         ck_assert_str_eq(started(FACTS_FILTER_WAZO), TELEPHONY);
         ck_assert_str_eq(started(FACTS_FILTER_DEFAULT), OTHERS " " TELEPHONY);
         ck_assert_str_eq(started(FACTS_FILTER_ALL), "rabbitmq-server postgresql nginx " OTHERS " " TELEPHONY);
-        ck_assert_str_eq(shown(FACTS_FILTER_WAZO), "wazo-call-logd wazo-dxtora wazo-provd wazo-agid asterisk wazo-amid wazo-agentd wazo-dird "
-                                                   "wazo-phoned wazo-calld wazo-websocketd wazo-chatd");
+        ck_assert_str_eq(shown(FACTS_FILTER_WAZO),
+                         "wazo-call-logd wazo-dxtora wazo-provd wazo-agid asterisk wazo-amid wazo-agentd wazo-dird "
+                         "wazo-phoned wazo-calld wazo-websocketd wazo-chatd");
 }
 END_TEST
 
@@ -159,38 +161,54 @@ static const struct {
         {"needs: [c]\n", "/shipped/b.yml:5:9: error: needs: no service is called \"c\""},
         {"needs: [x.target]\n", "/shipped/b.yml:5:9: error: no name of a service: \"x.target\""},
         {"after: [b]\n", "/shipped/b.yml:5:9: error: b names itself"},
-        {"after: [a]\nbefore: [a]\n", "*/shipped/b.yml:1:1: error: it starts after a, whose place in wazo-service (10) is not before its own (1000)*"
-                                      "|/shipped/b.yml:1:1: error: b starts after a, which by way of others starts after it: a circle"
-                                      "|/shipped/a.yml:1:1: error: a starts after b, which by way of others starts after it: a circle"},
+        {"after: [a]\nbefore: [a]\n",
+         "*/shipped/b.yml:1:1: error: it starts after a, whose place in wazo-service (10) is not before its own (1000)*"
+         "|/shipped/b.yml:1:1: error: b starts after a, which by way of others starts after it: a circle"
+         "|/shipped/a.yml:1:1: error: a starts after b, which by way of others starts after it: a circle"},
         {"after: [a]\nwazo_service: {filter: default, start: 5}\n",
          "/shipped/b.yml:1:1: error: it starts after a, whose place in wazo-service (10) is not before its own (5)"},
-        {"after: [a]\nwazo_service: {independent: {a: no}}\n", "/shipped/b.yml:6:30: error: it starts after a and cannot be independent of it"},
-        {"wazo_service: {independent: {a: ''}}\n", "/shipped/b.yml:5:30: error: wazo_service.independent: why \"a\" need not be waited for is missing"},
-        {"wazo_service: {independent: {c: x}}\n", "/shipped/b.yml:5:30: error: wazo_service.independent: no service is called \"c\""},
-        {"wazo_service: {filter: some}\n", "/shipped/b.yml:5:24: error: wazo_service.filter must be one of telephony, default, all, none, not \"some\""},
+        {"after: [a]\nwazo_service: {independent: {a: no}}\n",
+         "/shipped/b.yml:6:30: error: it starts after a and cannot be independent of it"},
+        {"wazo_service: {independent: {a: ''}}\n",
+         "/shipped/b.yml:5:30: error: wazo_service.independent: why \"a\" need not be waited for is missing"},
+        {"wazo_service: {independent: {c: x}}\n",
+         "/shipped/b.yml:5:30: error: wazo_service.independent: no service is called \"c\""},
+        {"wazo_service: {filter: some}\n",
+         "/shipped/b.yml:5:24: error: wazo_service.filter must be one of telephony, default, all, none, not \"some\""},
         {"unit: {name: a.service}\n", "/shipped/b.yml:5:14: error: a.service is the unit of a, too"},
-        {"unit: {name: \"b;rm.service\"}\n", "/shipped/b.yml:5:14: error: unit.name must be the name of a service unit, with .service"},
-        {"unit: {name: networking.target}\n", "/shipped/b.yml:5:14: error: unit.name must be the name of a service unit, with .service"},
+        {"unit: {name: \"b;rm.service\"}\n",
+         "/shipped/b.yml:5:14: error: unit.name must be the name of a service unit, with .service"},
+        {"unit: {name: networking.target}\n",
+         "/shipped/b.yml:5:14: error: unit.name must be the name of a service unit, with .service"},
         {"api: a\nport: 1\nnginx: {enabled: true}\n", "/shipped/b.yml:5:6: error: /api/a is the location of a, too"},
         {"nginx: {enabled: true}\n", "/shipped/b.yml:5:8: error: nginx has a location for it, but port is missing"},
         {"port: 1\nnginx: {enabled: true, port: 2}\n", "/shipped/b.yml:6:30: error: nginx.port is none of its ports"},
-        {"port: 1\nnginx: {enabled: true, body: 16 m}\n", "/shipped/b.yml:6:30: error: nginx.body must be a size as nginx writes it, such as 16m"},
+        {"port: 1\nnginx: {enabled: true, body: 16 m}\n",
+         "/shipped/b.yml:6:30: error: nginx.body must be a size as nginx writes it, such as 16m"},
         {"port: 1\nnginx: {enabled: true, locations: [{path: '/;}'}]}\n",
          "/shipped/b.yml:6:36: error: nginx.locations: a path begins with / and has letters, digits and /._- only"},
-        {"port: 1\nnginx: {enabled: true, locations: [{path: /}, {path: /}]}\n", "/shipped/b.yml:6:47: error: nginx.locations: / is there twice"},
-        {"nginx: {locations: [{path: /}]}\n", "/shipped/b.yml:5:20: error: nginx.locations without \"enabled: true\""},
+        {"port: 1\nnginx: {enabled: true, locations: [{path: /}, {path: /}]}\n",
+         "/shipped/b.yml:6:47: error: nginx.locations: / is there twice"},
+        {"nginx: {locations: [{path: /}]}\n",
+         "/shipped/b.yml:5:20: error: nginx.locations without \"enabled: true\""},
         {"discovery: {by: suite}\n", "/shipped/b.yml:5:12: error: consul is told a port, and port is missing"},
         {"backup: {paths: [etc/x]}\n", "/shipped/b.yml:5:18: error: backup.paths: each must be an absolute path below /"},
         {"backup: {paths: [/../x]}\n", "/shipped/b.yml:5:18: error: backup.paths: each must be an absolute path below /"},
         {"backup: {paths: [/]}\n", "/shipped/b.yml:5:18: error: *"},
-        {"backup: {databases: [{postgresql: x, sqlite: /x}]}\n", "/shipped/b.yml:5:22: error: backup.databases: each has either postgresql or sqlite"},
-        {"cron: [{at: daily now, command: c, purpose: p}]\n", "/shipped/b.yml:5:8: error: cron: at must be five fields, such as \"24 3 * * *\""},
-        {"cron: [{at: 1 2 * * *, command: date +%d, purpose: p}]\n", "/shipped/b.yml:5:8: error: cron: a % ends the command in a crontab"},
+        {"backup: {databases: [{postgresql: x, sqlite: /x}]}\n",
+         "/shipped/b.yml:5:22: error: backup.databases: each has either postgresql or sqlite"},
+        {"cron: [{at: daily now, command: c, purpose: p}]\n",
+         "/shipped/b.yml:5:8: error: cron: at must be five fields, such as \"24 3 * * *\""},
+        {"cron: [{at: 1 2 * * *, command: date +%d, purpose: p}]\n",
+         "/shipped/b.yml:5:8: error: cron: a % ends the command in a crontab"},
         {"auth_key: {acl: ['x y']}\n", "/shipped/b.yml:5:18: error: no right: \"x y\""},
-        {"log: /var/log/a b.log\n", "/shipped/b.yml:5:6: error: log stands in logrotate's configuration as it is: no blanks, quotes, braces or wildcards"},
+        {"log: /var/log/a b.log\n",
+         "/shipped/b.yml:5:6: error: log stands in logrotate's configuration as it is: no blanks, quotes, braces or wildcards"},
         {"package: Not_one\n", "/shipped/b.yml:5:10: error: package: no name of a Debian package: \"Not_one\""},
-        {"home: \"/a\\n[Service]\"\n", "/shipped/b.yml:5:7: error: no line may end and no control character may be within this text"},
-        {"reach: {method: FETCH, path: /}\nport: 1\n", "/shipped/b.yml:5:17: error: reach.method must be GET, HEAD, POST, PUT, DELETE or OPTIONS"},
+        {"home: \"/a\\n[Service]\"\n",
+         "/shipped/b.yml:5:7: error: no line may end and no control character may be within this text"},
+        {"reach: {method: FETCH, path: /}\nport: 1\n",
+         "/shipped/b.yml:5:17: error: reach.method must be GET, HEAD, POST, PUT, DELETE or OPTIONS"},
         {"prot: 1\n", "/shipped/b.yml:5:1: error: prot is not known here; did you mean \"port\"?"},
 };
 
@@ -206,7 +224,8 @@ START_TEST(each_error_has_its_place) {
         while ((one = strsep(&rest, "|"))) {
                 size_t n = strcspn(one, "*");
 
-                matched |= *one == '*' || (one[n] == '*' ? strncmp(found, one, n) == 0 : strncmp(found, one, n) == 0 && streq(found + n, "\n"));
+                matched |= *one == '*' || (one[n] == '*' ? strncmp(found, one, n) == 0
+                                                         : strncmp(found, one, n) == 0 && streq(found + n, "\n"));
         }
         ck_assert_msg(matched, "found: %swanted: %s", found, bad[_i].found);
         ck_assert_uint_ge(findings.n_errors, 1);
@@ -245,7 +264,9 @@ START_TEST(a_circle_of_three_is_found) {
         write_service("a", "after: [c]\n");
         write_service("b", "needs: [a]\n");
         write_service("c", "after: [b]\n");
-        ck_assert_str_eq(read_suite(), "/shipped/b.yml:1:1: error: b starts after a, which by way of others starts after it: a circle\n");
+        ck_assert_str_eq(
+                read_suite(),
+                "/shipped/b.yml:1:1: error: b starts after a, which by way of others starts after it: a circle\n");
 }
 END_TEST
 

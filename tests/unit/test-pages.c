@@ -32,7 +32,8 @@ static size_t mapped(const char *bytes) {
         uint64_t entries[N_PAGES];
         size_t n = 0;
 
-        ck_assert_int_eq(pread(fd, entries, sizeof(entries), (off_t) ((uintptr_t) bytes / PAGE * sizeof(*entries))), sizeof(entries));
+        ck_assert_int_eq(pread(fd, entries, sizeof(entries), (off_t) ((uintptr_t) bytes / PAGE * sizeof(*entries))),
+                         sizeof(entries));
         for (size_t i = 0; i < N_PAGES; i++)
                 n += entries[i] >> 63;
         return n;
