@@ -18,7 +18,7 @@ INTERFACE = 'io.wazo.suite'
 
 @pytest.fixture(scope='module')
 def service():
-    with Service(plugins=['crashdummy'], manifest=manifest(PATIENT)) as s:
+    with Service('deadlines: {queue: 20s}\n', plugins=['crashdummy'], manifest=manifest(PATIENT)) as s:
         yield s
 
 
