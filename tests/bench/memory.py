@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from service import PLUGINS, Service, memory_of, new_directory, pss_of
+from service import PLUGINS, Service, alone, new_directory, pss_of
 from start import Client
 
 SECTION = 'own memory'
@@ -65,6 +65,15 @@ def whole(service):
     return found
 
 
+def if_alone(service):
+    """The same, as if nobody else on the machine had mapped a library of ours; None when we are not told."""
+    if os.getuid() != 0:
+        return None
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        return alone({'supervisor': service.pid, **service.workers()})
+    return None
+
+
 def measure(figures):
     service = Service(new_directory())
     try:
@@ -74,9 +83,11 @@ def measure(figures):
         context = make_context(api)
         a_day(api, context, 0, 60)
         working = whole(service)
+        working_alone = if_alone(service)
         api.close()
         time.sleep(RESTING_SECONDS)
         resting = whole(service)
+        resting_alone = if_alone(service)
     finally:
         service.remove()
 
@@ -88,6 +99,11 @@ def measure(figures):
                 figures.add(SECTION + ', ' + state, name, found[name], 'KiB')
     for state, found in (('started, without a request yet', fresh), ('working', working), ('resting', resting)):
         figures.add(SECTION + ' of the whole', state, sum(found.values()) / 1024, 'MiB', limit=12)
+    for state, found in (('working', working_alone), ('resting', resting_alone)):
+        if found:
+            figures.add(SECTION + ', if nobody else shared a library', state + ', the largest plugin worker',
+                        max(found[name] for name in PLUGIN_NAMES), 'KiB')
+            figures.add(SECTION + ', if nobody else shared a library', state + ', the whole', sum(found.values()) / 1024, 'MiB')
     measure_many(figures)
 
 

@@ -83,6 +83,7 @@ int plugin_worker_run(struct worker *w) {
         r = serve_init(&serve, w, plugin, host);
         if (r < 0)
                 worker_fail(w, WIRE_CAUSE_EXIT, "plugin %s does not start: %s", plugin->name, strerror(-r));
+        serve.rested = false; /* what the start took can go, too, when nobody comes */
 
         r = worker_ready(w);
         if (r >= 0)
