@@ -238,7 +238,7 @@ class Broker:
 
     def parameters(self):
         return pika.ConnectionParameters('127.0.0.1', self.port, '/', pika.PlainCredentials(USER, PASSWORD), heartbeat=0,
-                                         blocked_connection_timeout=60 * SLOW)
+                                         blocked_connection_timeout=60 * SLOW, socket_timeout=60 * SLOW, stack_timeout=90 * SLOW)
 
     def settings(self, exchange, port=None, **more):
         """Of config.yml: a service that uses it."""
