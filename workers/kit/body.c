@@ -3,7 +3,7 @@
 
 #define DEPTH_MAX 64
 /* An empty array costs fifty times the memory of its two letters: a body of 40 MiB would become gigabytes. */
-#define VALUES_MAX 262144
+#define VALUES_MAX 1048576
 
 /* jansson recurses up to 2048 deep, and what it reads others walk through: depth and number of values are bounded before it
  * starts. */
