@@ -848,6 +848,26 @@ def test_drain_without_a_successor(gateway):
     assert gateway.wait() == 0
 
 
+def test_drain_while_a_request_is_sent_slowly(gateway):
+    """Before a stop, in its line or headers: it is no idle connection, however long it takes."""
+    line, headers = connect(gateway), connect(gateway)
+    for s in (line, headers):
+        assert call(gateway, 'GET', '/1.1/users', s=s).status == 200
+    line.sendall(b'GET /1.1/us')
+    headers.sendall(b'GET /1.1/users HTTP/1.1\r\nHost: x\r\nX-A: ')
+    now = time.monotonic_ns()
+    gateway.send(DRAIN, struct.pack('<QQ', now + PATIENCE * 1_000_000_000, now + 2_500_000_000))
+    line.sendall(b'ers HTTP/1.1\r\nX-A: ')
+    while time.monotonic_ns() - now < 3_500_000_000:
+        for s in (line, headers):
+            s.sendall(b'a')
+        time.sleep(0.05)
+    for s in (line, headers):
+        s.sendall(b'\r\nHost: x\r\nX-Auth-Token: all\r\n\r\n' if s is line else b'\r\nX-Auth-Token: all\r\n\r\n')
+        assert read_answer(s).status == 200
+    assert gateway.wait() == 0
+
+
 def test_the_supervisor_is_gone(gateway):
     gateway.workers[0].answer = None
     busy = connect(gateway)

@@ -179,8 +179,24 @@ void connection_set_state(struct gateway *g, struct connection *c, enum connecti
                 c->deadline = now_monotonic() + g->settings.body_nsec;
 }
 
-void connections_kill_idle(struct gateway *g) {
+void connections_look(struct gateway *g) {
         for (struct connection *c = g->connections.first; c; c = c->next)
-                if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEADERS)
+                c->drain_bytes = bytes_received(c->fd);
+}
+
+size_t connections_kill_idle(struct gateway *g, bool all) {
+        size_t n = 0;
+
+        for (struct connection *c = g->connections.first; c; c = c->next) {
+                uint64_t before = c->drain_bytes;
+
+                if (c->state != CONNECTION_IDLE && c->state != CONNECTION_HEADERS)
+                        continue;
+                c->drain_bytes = bytes_received(c->fd);
+                if (all || c->drain_bytes == before)
                         connection_kill(c, NULL);
+                else
+                        n++;
+        }
+        return n;
 }

@@ -33,6 +33,7 @@ struct connection {
         uint32_t requests;    /* that it made */
         uint32_t seen_requests;
         uint64_t seen_bytes;  /* that it had sent when it was looked at last */
+        uint64_t drain_bytes; /* that it had sent when idle ones were looked for last */
         uint64_t dribbling;   /* since when bytes come that make no request line; 0 */
         bool over;            /* the client will send no more, when it was looked at last */
         char peer[48];        /* the address, for the log */
@@ -54,5 +55,7 @@ void connection_set_state(struct gateway *g, struct connection *c, enum connecti
 void connection_kill(struct connection *c, const char *answer);
 /* Whether the client has gone or half-closed. */
 bool connection_gone(const struct connection *c);
-/* All that are between requests. */
-void connections_kill_idle(struct gateway *g);
+/* Those between requests, or before the end of a request's headers. Returns how many of them have sent something since the
+ * last look, or since connections_look(), and are left to their deadlines; with @all, none is. */
+size_t connections_kill_idle(struct gateway *g, bool all);
+void connections_look(struct gateway *g);

@@ -56,6 +56,7 @@ struct gateway {
         struct uplink uplink;
         bool draining;
         uint64_t drain_deadline;
+        uint64_t drain_idle_nsec; /* how long one that sends nothing is waited for, when no gateway comes after this */
 };
 
 /* supervisor.c: each queues a message to the supervisor. */

@@ -378,7 +378,7 @@ static int on_drain_deadline(sd_event_source *source, uint64_t usec, void *userd
         struct gateway *g = userdata;
 
         slots_give_up_all(g);
-        connections_kill_idle(g);
+        (void) connections_kill_idle(g, true);
         run_all(g);
         (void) sd_event_source_set_time_relative(source, LAST_NSEC / NSEC_PER_USEC);
         (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -390,7 +390,11 @@ static int on_drain_deadline(sd_event_source *source, uint64_t usec, void *userd
 static int on_drain_idle(sd_event_source *source, uint64_t usec, void *userdata) {
         struct gateway *g = userdata;
 
-        connections_kill_idle(g);
+        /* Who sends a request slowly is not idle, and is looked at again. */
+        if (connections_kill_idle(g, false) > 0) {
+                (void) sd_event_source_set_time_relative(source, g->drain_idle_nsec / NSEC_PER_USEC);
+                (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        }
         run_all(g);
         return 0;
 }
@@ -402,8 +406,13 @@ void http_drain(struct gateway *g, const struct wire_drain *drain) {
         g->draining = true;
         if (!again)
                 g->drain_deadline = drain->deadline > 0 ? drain->deadline : least;
-        if (drain->idle > 0 && drain->idle < g->drain_deadline)
+        if (drain->idle > 0 && drain->idle < g->drain_deadline) {
+                uint64_t now = now_monotonic();
+
+                connections_look(g);
+                g->drain_idle_nsec = drain->idle > now ? drain->idle - now : NSEC_PER_MSEC;
                 (void) sd_event_add_time(g->event, NULL, CLOCK_MONOTONIC, drain->idle / NSEC_PER_USEC, 1000, on_drain_idle, g);
+        }
         if (again)
                 return; /* the service stops meanwhile: only those that are idle are waited for shorter */
         for (size_t i = 0; i < g->settings.n_listeners; i++)
