@@ -51,23 +51,6 @@ START_TEST(what_was_deep_is_given_back) {
 }
 END_TEST
 
-static void count(void *userdata) {
-        ++*(int *) userdata;
-}
-
-START_TEST(who_has_something_is_asked) {
-        int n = 0;
-
-        memory_ask(count, &n);
-        memory_give_back();
-        memory_give_back();
-        ck_assert_int_eq(n, 2);
-        memory_ask(NULL, NULL);
-        memory_give_back();
-        ck_assert_int_eq(n, 2);
-}
-END_TEST
-
 int main(void) {
         Suite *suite = suite_create("host-memory");
         TCase *tcase = tcase_create("stack");
@@ -75,7 +58,6 @@ int main(void) {
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, the_callers_keep_theirs);
         tcase_add_test(tcase, what_was_deep_is_given_back);
-        tcase_add_test(tcase, who_has_something_is_asked);
         suite_add_tcase(suite, tcase);
         return check_run(suite);
 }

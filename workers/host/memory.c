@@ -10,16 +10,6 @@
 #define STACK_KEEP 1024
 #define STACK_DEPTH (512U * 1024)
 
-static struct {
-        void (*trim)(void *userdata);
-        void *userdata;
-} asked;
-
-void memory_ask(void (*trim)(void *userdata), void *userdata) {
-        asked.trim = trim;
-        asked.userdata = userdata;
-}
-
 /*
  * Not inlined, or the frame would be the caller's: what we take for the end would be above the caller's own variables and above
  * the address that the system call returns to, and now and then both would be lost, where a page happens to end there.
@@ -29,8 +19,6 @@ __attribute__((noinline)) void memory_give_back(void) {
         uintptr_t page = (uintptr_t) sysconf(_SC_PAGESIZE), here = (uintptr_t) __builtin_frame_address(0);
         uintptr_t end = (here - STACK_KEEP) & ~(page - 1);
 
-        if (asked.trim)
-                asked.trim(asked.userdata);
         (void) malloc_trim(0);
         (void) madvise((void *) (end - STACK_DEPTH), STACK_DEPTH, MADV_DONTNEED);
 }

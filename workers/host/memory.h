@@ -2,9 +2,6 @@
 /* The memory that a worker at rest does not need. */
 #pragma once
 
-/* Who else has something to give back; asked first. */
-void memory_ask(void (*trim)(void *userdata), void *userdata);
-
 /*
  * Gives back to the kernel what is free of the heap, and what deeper calls once used of the calling thread's stack. That must be
  * the main thread's, with the gap that the kernel keeps below it.

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 
-#include "workers/host/memory.h"
 #include "workers/host/plugin.h"
 #include "workers/host/serve.h"
 #include "workers/host/title.h"
@@ -48,10 +47,6 @@ static void on_outbox(void *userdata) {
         serve_nudge(userdata);
 }
 
-static void trim(void *userdata) {
-        wazo_host_trim(userdata);
-}
-
 static struct wazo_host *start(struct worker *w, const struct wazo_plugin *plugin, struct serve *serve) {
         _cleanup_free_ char *slice = NULL;
         struct wazo_host_setup setup = {.plugin = plugin, .userdata = serve, .log = log_line, .outbox = on_outbox};
@@ -79,11 +74,9 @@ int plugin_worker_run(struct worker *w) {
         title_set(w->setup.service, w->setup.name);
         plugin = load(w);
         host = start(w, plugin, &serve);
-        memory_ask(trim, host);
         r = serve_init(&serve, w, plugin, host);
         if (r < 0)
                 worker_fail(w, WIRE_CAUSE_EXIT, "plugin %s does not start: %s", plugin->name, strerror(-r));
-        serve.rested = false; /* what the start took can go, too, when nobody comes */
 
         r = worker_ready(w);
         if (r >= 0)

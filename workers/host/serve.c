@@ -26,8 +26,7 @@ int serve_init(struct serve *s, struct worker *worker, const struct wazo_plugin 
         *s = (struct serve) {
                 .worker = worker,
                 .host = host,
-                .trimmed = true,
-                .rested = true,
+                .trimmed = true, /* not rested: what the start took can go, too, when nobody comes */
                 .last_request = now,
                 .leave_deadline = NSEC_NEVER,
         };
@@ -201,6 +200,7 @@ static void on_nothing(struct serve *s) {
                 s->trimmed = s->rested = true;
         }
         if (trim_deadline(s) <= now) {
+                wazo_host_trim(s->host);
                 memory_give_back();
                 s->trimmed = true;
         }
