@@ -146,7 +146,7 @@ def test_it_stays_registered_while_its_worker_dies_or_is_replaced(agent):
         s.config('service_discovery: {enabled: false}\n')
         s.suite('reload', check=True)
         wait_for(lambda: agent.find() is None, 10)
-        assert 'discovery' not in [w['name'] for w in s.status()['workers']]
+        wait_for(lambda: s.worker('discovery') is None)
 
 
 @with_consul
