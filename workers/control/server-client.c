@@ -178,7 +178,7 @@ static int handle_next(struct client *c) {
         r = varlink_call_decode(c->in, (size_t) (end - c->in), &call);
         if (r < 0)
                 return r;
-        c->progress = true;
+        c->progress = c->called = true;
         c->in_size -= (size_t) (end + 1 - c->in);
         memmove(c->in, end + 1, c->in_size);
         if (c->in_size == 0) {
@@ -199,7 +199,7 @@ static uint64_t patience(const struct client *c) {
                 return SECONDS_COMMAND;
         if (c->streaming)
                 return PATIENCE_ENDLESS;
-        return c->in_size > 0 ? SECONDS_CALL : SECONDS_IDLE;
+        return c->in_size > 0 || c->draining ? SECONDS_CALL : SECONDS_IDLE;
 }
 
 static int arm(struct client *c) {
@@ -247,7 +247,7 @@ void client_work(struct client *c) {
                 if (r <= 0)
                         break;
         }
-        if (r >= 0 && !is_busy(c) && (c->draining || (c->end && !c->streaming && !has_call(c))))
+        if (r >= 0 && !is_busy(c) && ((c->draining && c->called) || (c->end && !c->streaming && !has_call(c))))
                 r = -ESHUTDOWN;
         if (r >= 0)
                 r = arm(c);
@@ -282,6 +282,14 @@ static int receive(struct client *c) {
         if (c->streaming)
                 c->in_size = 0;
         return 0;
+}
+
+void client_drain(struct client *c) {
+        c->draining = true;
+        if (!c->streaming && !is_busy(c) && !has_call(c) && receive(c) < 0)
+                client_free(c);
+        else
+                client_work(c);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *userdata) {

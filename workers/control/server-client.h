@@ -25,6 +25,7 @@ struct client {
         struct method_wish wish; /* of either; and of a stream */
         bool streaming, stale; /* is told what is new; and has not been told the newest */
         bool end;              /* it will say no more */
+        bool called;           /* something, ever */
         bool draining;
 
         uint64_t patience; /* seconds, as the timer was set */
@@ -37,6 +38,9 @@ void client_free(struct client *c);
 
 /* Does what can be done now. An error, or the end of everything, frees the client. */
 void client_work(struct client *c);
+
+/* Answers what has been asked and ends it; one that has just come may still ask once. Frees it, perhaps. */
+void client_drain(struct client *c);
 
 /* server.c: from now on those who follow events are told of new ones. */
 int server_tick(struct server *s) _must_check_;

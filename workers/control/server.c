@@ -125,7 +125,6 @@ void server_drain(struct server *s) {
         s->listener = sd_event_source_disable_unref(s->listener);
         for (struct client *c = s->clients, *next; c; c = next) {
                 next = c->next;
-                c->draining = true;
-                client_work(c);
+                client_drain(c);
         }
 }
