@@ -377,6 +377,25 @@ def test_too_large_bodies(gateway):
     assert a.status == 413
 
 
+def test_too_many_bodies(make):
+    """All together have a limit, too: who is over it is told to come again, and small ones are not concerned."""
+    g = make(limits={'bodies_bytes': 300000})
+    worker = g.introduce(1, 'user')
+    head = b'POST /1.1/users HTTP/1.1\r\nHost: x\r\nX-Auth-Token: all\r\nContent-Length: %d\r\n\r\n'
+    with connect(g) as first, connect(g) as second:
+        first.sendall(head % 250000 + b'x' * 200000)
+        wait_for(lambda: b'\nwazo_gateway_body_bytes 200000\n' in call(g, 'GET', '/metrics', auth=None).body)
+        a = call(g, 'POST', '/1.1/users', body=b'y' * 150000, s=second)
+        assert a.status == 503 and a.headers['Retry-After'] == '1' and 'bodies' in a.json()[0]
+        assert call(g, 'POST', '/1.1/users', body=b'z' * 5000, s=second).status == 200
+        first.sendall(b'x' * 50000)
+        wait_for(lambda: len(worker.requests) == 2)
+        assert len(worker.requests[1].body) == 250000
+    # One alone is measured by its own limit.
+    wait_for(lambda: b'\nwazo_gateway_body_bytes 0\n' in call(g, 'GET', '/metrics', auth=None).body)
+    assert call(g, 'POST', '/1.1/users', body=b'y' * 400000).status == 200
+
+
 def chunked(pieces):
     return b''.join(b'%x\r\n%s\r\n' % (len(piece), piece) for piece in pieces) + b'0\r\n\r\n'
 

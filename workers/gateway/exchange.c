@@ -45,6 +45,7 @@ struct exchange *exchange_free(struct exchange *ex) {
 
         reply_done(&ex->reply);
         ex->request.body_fd = fd_close(ex->request.body_fd);
+        g->bodies -= ex->charged;
         free(ex->body);
         free(ex->uri);
         if (g->n_spare < SPARE_MAX) {
@@ -113,12 +114,29 @@ static int spill(struct exchange *ex) {
         return 0;
 }
 
+/* Memory files are no small thing when many clients send some at once. One that is alone is measured by its own limit only. */
+static int charge(struct exchange *ex, uint64_t size) {
+        struct gateway *g = ex->gateway;
+        uint64_t others = g->bodies - ex->charged;
+
+        if (others > 0 && others + size > g->settings.bodies_bytes)
+                return -ENOBUFS;
+        g->bodies = others + size;
+        ex->charged = size;
+        return 0;
+}
+
 int exchange_collect(struct exchange *ex, const void *data, size_t size) {
         int r;
 
         if (size > exchange_body_limit(ex) - ex->body_size)
                 return -EFBIG;
 
+        if (ex->body_size + size > BODY_INLINE_MAX) {
+                r = charge(ex, ex->body_size + size);
+                if (r < 0)
+                        return r;
+        }
         if (ex->request.body_fd < 0 && ex->body_size + size > BODY_INLINE_MAX) {
                 r = spill(ex);
                 if (r < 0)

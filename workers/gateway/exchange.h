@@ -62,6 +62,7 @@ struct exchange {
         char *body;      /* up to BODY_INLINE_MAX, else in request.body_fd */
         size_t body_size;
         uint64_t discarded;
+        uint64_t charged; /* its part of gateway.bodies */
         bool sealed, split; /* how body_fd is */
 
         struct reply reply;
@@ -86,7 +87,7 @@ void exchange_answer(struct exchange *ex, unsigned status, const char *content_t
 void exchange_answer_reply(struct exchange *ex, struct reply *reply);
 void exchange_answer_unavailable(struct exchange *ex, unsigned retry_after, struct error_body body);
 
-/* Keeps a piece of the body. -EFBIG past the limit, -ENOMEM. */
+/* Keeps a piece of the body. -EFBIG past the limit, -ENOBUFS past that of all bodies together, -ENOMEM. */
 int exchange_collect(struct exchange *ex, const void *data, size_t size) _must_check_;
 uint64_t exchange_body_limit(const struct exchange *ex);
 

@@ -49,6 +49,7 @@ struct gateway {
         struct requestlog log;
         struct metrics metrics;
         struct pack scratch; /* for encoding */
+        uint64_t bodies;     /* bytes of bodies in memory files */
         struct exchange *spare; /* one kept for the next request, by ->next */
         size_t n_spare;
 

@@ -135,6 +135,8 @@ static enum MHD_Result collect(struct exchange *ex, const char *data, size_t siz
 
         if (r == -EFBIG)
                 exchange_answer(ex, 413, NULL, error_list("Request Entity Too Large"));
+        else if (r == -ENOBUFS)
+                exchange_answer_unavailable(ex, 1, error_list("Service Unavailable - too many large bodies at once"));
         else {
                 log_error("a body of request %s cannot be kept: %s", ex->request_id, strerror(-r));
                 exchange_answer(ex, 500, NULL, error_list("Unexpected error: out of memory"));

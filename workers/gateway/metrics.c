@@ -99,6 +99,7 @@ void metrics_render(const struct gateway *g, struct text *t) {
         render_one(t, "connections_timed_out_total", "counter", "Connections closed because the client was slow.",
                    g->connections.timed_out);
         render_one(t, "requests_held", "gauge", "Requests that wait for a worker or for its reply.", s->held);
+        render_one(t, "body_bytes", "gauge", "Of requests' bodies of more than some KiB.", g->bodies);
         render_one(t, "requests_executing", "gauge", "Requests that plugin workers have.", s->executing);
         render_one(t, "requests_refused_total", "counter", "Requests answered 503.", s->refused);
         render_one(t, "requests_malformed_total", "counter", "Requests refused because their meaning was in doubt.",

@@ -101,6 +101,7 @@ static void load_limits(struct settings *s, const json_t *object) {
         s->header_bytes = number(object, "header_bytes", 2048, 1024 * 1024, 32768);
         s->header_nsec = duration(object, "header_seconds", NSEC_PER_SEC, 10);
         s->body_bytes = number(object, "body_bytes", 1024, 60U * 1024 * 1024, 40U * 1024 * 1024);
+        s->bodies_bytes = number(object, "bodies_bytes", 1024, 1024U * 1024 * 1024, 256U * 1024 * 1024);
         s->body_nsec = duration(object, "body_seconds", NSEC_PER_SEC, 60);
         s->queue = number(object, "queue", 1, 65536, 256);
         s->executing = number(object, "executing", 1, 65536, 24);

@@ -32,7 +32,7 @@ struct settings {
         unsigned connections, idle_seconds;
         size_t header_bytes;
         uint64_t header_nsec, body_nsec;
-        uint64_t body_bytes;
+        uint64_t body_bytes, bodies_bytes; /* one; all that are in memory files */
         size_t queue, executing, requests_held;
 
         /* Deadlines. */
