@@ -5,7 +5,6 @@
 
 #include <signal.h>
 
-#include "lib/pages.h"
 #include "lib/worker.h"
 #include "supervisor/deaths.h"
 #include "supervisor/feed.h"
@@ -96,8 +95,6 @@ static void act_service_ready(struct service *s, const struct policy_action *a) 
         notify_ready(s);
         former_drain(s, UINT64_MAX);
         feed_service_changed(s);
-        /* Of what the start took. */
-        pages_give_back();
 }
 
 static void end_service(struct service *s, int exit_code) {
