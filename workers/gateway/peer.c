@@ -45,8 +45,13 @@ void peer_settle(struct peer *peer) {
                 (void) peer_pop(peer, peer->begun);
 }
 
+/* To do it twice, or when nobody waits any more, does no harm. */
+static bool only_reads(const struct exchange *ex) {
+        return ex->method == METHOD_GET || ex->method == METHOD_HEAD;
+}
+
 bool peer_takes_ahead(const struct peer *peer, const struct exchange *ex) {
-        return peer->quick && peer->n_errands < ERRANDS_MAX && (ex->method == METHOD_GET || ex->method == METHOD_HEAD);
+        return peer->quick && peer->n_errands < ERRANDS_MAX && only_reads(ex);
 }
 
 int peer_send(struct peer *peer, struct exchange *ex, uint64_t now) {
@@ -96,10 +101,8 @@ int peer_send(struct peer *peer, struct exchange *ex, uint64_t now) {
  * have been applied, and without a journal nobody knows: the client decides.
  */
 static void slot_lost_worker(struct exchange *ex, uint64_t now) {
-        bool again = (ex->method == METHOD_GET || ex->method == METHOD_HEAD) && ex->attempts < 2;
-
         ex->gateway->slots.lost++;
-        if (again) {
+        if (only_reads(ex) && ex->attempts < 2) {
                 ex->gateway->slots.retried++;
                 if (pool_wait(ex, now, true))
                         return;
